@@ -1,0 +1,2 @@
+//! fits-info
+fn main() {}

@@ -1,0 +1,2 @@
+//! lrg-density
+fn main() {}
