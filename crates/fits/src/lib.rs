@@ -1,3 +1,93 @@
+//! FITS 4.0 in pure Rust: headers, binary tables and bounded-memory scans.
+//!
+//! A sky survey publishes its catalogues as FITS binary tables of half a gigabyte each, of which a job reads
+//! a tenth of the columns once. This crate opens such files, says exactly what is in them, and streams
+//! chosen columns through a closure, at the speed at which the operating system hands out the bytes.
+//!
+//! # Should I use it?
+//!
+//! Yes, to read headers and fixed-width binary-table columns (`.fits`, `.fits.gz`) quickly, in parallel and
+//! in constant memory, from files that may be damaged. Image pixels, variable-length arrays, ASCII-table
+//! values and writing are not here yet; see `docs/status.md` of the repository.
+//!
+//! # Example
+//!
+//! ```
+//! use coaddkit_fits::{Fits, Values};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let dir = std::env::temp_dir().join(format!("fits-doc-{}", std::process::id()));
+//! # std::fs::create_dir_all(&dir)?;
+//! # let path = dir.join("t.fits");
+//! # let cards = |c: &[&str]| c.iter().map(|c| format!("{c:80}")).collect::<String>() + &" ".repeat(2880 - 80 * c.len());
+//! # let primary = cards(&["SIMPLE  = T", "BITPIX  = 8", "NAXIS   = 0", "END"]);
+//! # let table = cards(&["XTENSION= 'BINTABLE'", "BITPIX  = 8", "NAXIS   = 2", "NAXIS1  = 4", "NAXIS2  = 3",
+//! #     "PCOUNT  = 0", "GCOUNT  = 1", "TFIELDS = 1", "TTYPE1  = 'FLUX_R'", "TFORM1  = 'E'", "END"]);
+//! # let mut bytes = [primary, table].concat().into_bytes();
+//! # bytes.extend([5f32, 20.0, 30.0].into_iter().flat_map(f32::to_be_bytes));
+//! # std::fs::write(&path, bytes)?;
+//! let fits = Fits::open(&path)?;
+//! let table = fits.hdu(1)?.table()?;
+//! let scan = table.scan().column("flux_r")?; // names without case
+//! let bright = scan.fold(
+//!     || 0,
+//!     |count, chunk| {
+//!         if let Values::F32(flux) = chunk.values(0) {
+//!             *count += flux.iter().filter(|&&f| f > 10.0).count();
+//!         }
+//!         Ok::<_, coaddkit_fits::Error>(())
+//!     },
+//!     |a, b| a + b,
+//! )?;
+//! assert_eq!(bright, 2);
+//! # std::fs::remove_dir_all(&dir)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Why this shape
+//!
+//! The obvious reader maps the file and hands out whole columns. Measured on warm files, mapping costs more
+//! in page faults than copying does, and whole columns cost more memory traffic than the decision that is
+//! made with them. So [`Scan`] reads into a buffer that stays in the processor's cache, turns only the
+//! projected columns into native slices, lets the caller decide, and reuses the buffer. Text columns are not
+//! copied at all: [`Text`] is a view of the rows.
+//!
+//! # Errors
+//!
+//! [`Error`] says where (file, HDU, byte offset, keyword or row) and [`Error::class`] keeps four kinds apart:
+//! the reader failed, the bytes are bad, the caller asked for something that is not there, a [`Limits`] was
+//! reached. The content of a file never causes a panic.
+//!
+//! # Features
+//!
+//! - `rayon` (default): [`Scan::fold`] uses all threads of the current rayon pool.
+//! - `zlib-rs`: inflate with zlib-rs, which is faster; it selects the backend of `flate2` for the whole build.
+
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
-//! FITS 4.0 in pure Rust: headers, binary tables and bounded-memory scans
+
+mod card;
+mod column;
+mod error;
+mod file;
+mod gzip;
+mod header;
+mod limits;
+mod scan;
+mod source;
+mod structure;
+mod table;
+mod values;
+
+pub use card::{Card, Value};
+pub use column::{Column, ColumnType};
+pub use error::{Error, ErrorClass, ErrorKind, Location};
+pub use file::{Fits, Hdu, Hdus};
+pub use header::Header;
+pub use limits::Limits;
+pub use scan::{Chunk, Scan};
+pub use source::ReadAt;
+pub use structure::{HduKind, PixelType, TileCompression};
+pub use table::Table;
+pub use values::{Text, Values};

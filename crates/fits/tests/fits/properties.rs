@@ -1,0 +1,117 @@
+//! Arbitrary and mutated bytes: an answer or an error, never a panic, and bounded work.
+
+use coaddkit_fits::{Error, Fits, Value};
+use coaddkit_testkit::{Column, FitsTable};
+use proptest::prelude::*;
+
+/// Reads everything that can be read.
+fn walk(bytes: Vec<u8>) {
+    let Ok(fits) = Fits::from_source(bytes) else { return };
+    for hdu in fits.hdus().take(50).map_while(Result::ok) {
+        for card in hdu.header().cards() {
+            let _ = (card.keyword(), card.value(), card.comment(), hdu.header().get(&card.keyword()));
+        }
+        let _ = (hdu.name(), hdu.pixel_type(), hdu.compression(), format!("{hdu:?}"));
+        let Ok(table) = hdu.table() else { continue };
+        let mut scan = table.scan();
+        for index in 0..table.columns().len() {
+            scan = scan.clone().column_at(index).unwrap_or(scan);
+        }
+        let _ = scan.rows(0..10_000).for_each(|chunk| {
+            assert!(chunk.rows() > 0);
+            Ok::<_, Error>(())
+        });
+    }
+}
+
+fn sample() -> Vec<u8> {
+    FitsTable::new("SAMPLE")
+        .column(Column::new("NAME", "8A"))
+        .column(Column::new("FLUX", "3E").unit("nanomaggy"))
+        .column(Column::new("COUNT", "I").scale(2.0).zero(1.0).null(-1))
+        .column(Column::new("FLAG", "L"))
+        .column(Column::new("BITS", "5X"))
+        .rows(20, |row, cells| {
+            cells.put("abc").put(&[row as f32; 3][..]).put(row as i16).put(true).bytes(&[0xf8]);
+        })
+        .to_bytes()
+}
+
+fn card() -> impl Strategy<Value = String> {
+    let keyword = prop_oneof![
+        "(NAXIS|BITPIX|PCOUNT|GCOUNT|TFIELDS|NAXIS1|NAXIS2|TFORM1|TFORM2|TTYPE1|TSCAL3|TZERO3|TNULL3|ZIMAGE|ZTABLE|GROUPS|THEAP|XTENSION|SIMPLE|END|CONTINUE|HIERARCH)",
+        "[A-Z0-9_-]{0,8}",
+    ];
+    let value =
+        prop_oneof!["-?[0-9]{1,20}", "'[ -~]{0,60}'?", "[TF]", "[ -~]{0,70}", "[0-9]{0,12}[LXBIJKAEDCMPQ]"];
+    (keyword, prop_oneof!["= ", "=", "  "], value)
+        .prop_map(|(k, sign, v)| format!("{k:8}{sign}{v:<71}").chars().take(80).collect())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn arbitrary_bytes(bytes in prop::collection::vec(any::<u8>(), 0..9000)) {
+        let mut fits = b"SIMPLE  =                    T".to_vec();
+        fits.resize(80, b' ');
+        fits.extend(&bytes);
+        walk(bytes);
+        walk(fits);
+    }
+
+    #[test]
+    fn mutated_files(flips in prop::collection::vec((0_usize..8640, any::<u8>()), 1..20), length in 0_usize..9000) {
+        let mut bytes = sample();
+        for (at, with) in flips {
+            let at = at % bytes.len();
+            bytes[at] = with;
+        }
+        bytes.truncate(length.max(2880));
+        walk(bytes);
+    }
+
+    #[test]
+    fn mutated_cards(changes in prop::collection::vec((0_usize..36, card()), 1..6)) {
+        let mut bytes = sample();
+        for (place, card) in changes {
+            let at = 2880 + place * 80;
+            bytes[at..at + 80].copy_from_slice(card.as_bytes());
+        }
+        walk(bytes);
+    }
+
+    #[test]
+    fn values_survive(text in "[ -~]{0,30}", integer in any::<i64>(), real in any::<f64>().prop_filter("finite", |v| v.is_finite())) {
+        let quoted = text.replace('\'', "''");
+        let bytes = FitsTable::new("T")
+            .column(Column::new("A", "B"))
+            .raw_card(&format!("TXT     = '{quoted}'"))
+            .raw_card(&format!("INT     = {integer}"))
+            .raw_card(&format!("REAL    = {real:E} / with comment"))
+            .to_bytes();
+        let fits = Fits::from_source(bytes).unwrap();
+        let hdu = fits.hdu(1).unwrap();
+        prop_assert_eq!(hdu.header().text("txt").unwrap(), text.trim_end());
+        prop_assert_eq!(hdu.header().integer("INT"), Some(integer));
+        prop_assert_eq!(hdu.header().real("REAL"), Some(real));
+        prop_assert_eq!(hdu.header().get("NOSUCH"), None::<Value>);
+    }
+}
+
+#[test]
+fn long_strings_join() {
+    let bytes = FitsTable::new("T")
+        .column(Column::new("A", "B"))
+        .raw_card("LONG    = 'first part &'")
+        .raw_card("CONTINUE  'second &' / with comment")
+        .raw_card("CONTINUE  'third'")
+        .raw_card("DANGLING= 'ends in &'")
+        .raw_card("DUP     = 1")
+        .raw_card("DUP     = 2")
+        .to_bytes();
+    let header = Fits::from_source(bytes).unwrap().hdu(1).unwrap().header().clone();
+    assert_eq!(header.text("LONG").unwrap(), "first part second third");
+    assert_eq!(header.text("DANGLING").unwrap(), "ends in &");
+    assert_eq!(header.integer("DUP"), Some(1));
+}
