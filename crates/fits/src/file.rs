@@ -28,7 +28,8 @@ pub(crate) struct Shared {
 
 /// How far the chain of HDUs has been followed.
 struct Walk {
-    known: Vec<Hdu>,
+    /// Not whole [`Hdu`]s: these hold the file, and a file that holds itself would never be closed.
+    known: Vec<Arc<Parts>>,
     next: u64,
     ended: bool,
 }
@@ -132,8 +133,7 @@ impl Fits {
             let offset = walk.next;
             let at = shared.location(Some(number), Some(offset));
             if number > 0 {
-                let previous = &walk.known[number - 1];
-                previous.whole()?;
+                self.with(&walk.known[number - 1]).whole()?;
                 // What follows the last HDU and is no extension is not part of the file's structure.
                 let mut magic = [0; 9];
                 let n =
@@ -158,10 +158,13 @@ impl Fits {
                 return Err(Error::new(at, ErrorKind::Header { keyword: "NAXISn".into(), problem }));
             };
             walk.next = next;
-            let parts = Arc::new(Parts { header, structure, index: number, offset, data });
-            walk.known.push(Hdu { shared: Arc::clone(shared), parts });
+            walk.known.push(Arc::new(Parts { header, structure, index: number, offset, data }));
         }
-        Ok(walk.known.get(index).cloned())
+        Ok(walk.known.get(index).map(|parts| self.with(parts)))
+    }
+
+    fn with(&self, parts: &Arc<Parts>) -> Hdu {
+        Hdu { shared: Arc::clone(&self.shared), parts: Arc::clone(parts) }
     }
 }
 

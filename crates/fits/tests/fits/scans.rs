@@ -1,7 +1,10 @@
 //! What a scan hands out, type by type, against the values that were written.
 
-use coaddkit_fits::{Error, Fits, Scan, Values};
+use coaddkit_fits::{Error, Fits, ReadAt, Scan, Values};
 use coaddkit_testkit::{Column, FitsTable};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 fn scan(table: FitsTable) -> Scan {
     Fits::from_source(table.to_bytes()).unwrap().hdu(1).unwrap().table().unwrap().scan()
@@ -31,7 +34,7 @@ fn every_type_and_convention() {
         .column(Column::new("J", "J"))
         .column(Column::new("UJ", "J").zero(2_147_483_648.0))
         .column(Column::new("K", "K"))
-        .column(Column::new("UK", "K").zero(9_223_372_036_854_775_808.0))
+        .column(Column::new("UK", "K").zero((1_u64 << 63) as f64))
         .column(Column::new("E", "2E"))
         .column(Column::new("D", "D"))
         .column(Column::new("SCALED", "I").scale(0.5).zero(100.0).null(-9))
@@ -167,4 +170,39 @@ fn complex_and_variable_columns_are_refused_by_name() {
         let error = scan(table()).column(name).unwrap_err();
         assert!(error.to_string().contains(&format!("column {name} has format")), "{error}");
     }
+}
+
+/// A source that says when it is let go.
+struct Watched(Vec<u8>, Arc<AtomicBool>);
+
+impl ReadAt for Watched {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.0.read_at(buf, offset)
+    }
+
+    fn size(&self) -> io::Result<Option<u64>> {
+        self.0.size()
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.1.store(true, Ordering::SeqCst);
+    }
+}
+
+/// A job over thousands of files must not keep them open.
+#[test]
+fn the_source_is_let_go_with_the_last_handle() {
+    let closed = Arc::new(AtomicBool::new(false));
+    let bytes = FitsTable::new("T").column(Column::new("N", "J")).raw_rows(3, &[0; 12]).to_bytes();
+    let fits = Fits::from_source(Watched(bytes, Arc::clone(&closed))).unwrap();
+    let hdus: Vec<_> = fits.hdus().map(Result::unwrap).collect();
+    let table = hdus[1].table().unwrap();
+    let scan = table.scan().column("n").unwrap();
+    scan.for_each(|_| Ok::<_, Error>(())).unwrap();
+    drop((fits, hdus, table));
+    assert!(!closed.load(Ordering::SeqCst), "the scan still needs it");
+    drop(scan);
+    assert!(closed.load(Ordering::SeqCst));
 }
