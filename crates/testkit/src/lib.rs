@@ -1,5 +1,31 @@
 //! Fixtures as functions, generators and reference data for the tests of this workspace.
+//!
+//! - [`FitsTable`] writes standard-conforming FITS files with any kind of binary-table column, and [`damage`]
+//!   breaks them on purpose. Both are independent of the published FITS crate, so that a shared
+//!   misunderstanding cannot hide.
+//! - [`Sweep`] writes sweep catalogues of the tenth data release of the Legacy Surveys, from a thousand rows to
+//!   as many as the disk holds; [`bricks_table`] the survey-bricks table that goes with them, and
+//!   [`write_miniature`] the small survey that is committed under `fixtures/`.
+//! - [`Csv`] and [`shared`] read reference values.
+//!
+//! Everything made here is the same bytes on every platform: the generators use only `+ - * /` and square roots.
 
+mod bricks;
+mod csv;
+pub mod damage;
+mod fits;
+mod gzip;
+mod miniature;
+mod numeric;
+mod rng;
 mod shared;
+mod sweep;
 
+pub use bricks::{Brick, BrickQuality, Tiling, bricks_table};
+pub use csv::Csv;
+pub use fits::{Cells, Column, FitsTable, image_extension};
+pub use gzip::{gunzip, gzip};
+pub use miniature::{MINIATURE_SWEEPS, write_miniature};
+pub use rng::Rng;
 pub use shared::{require_all, shared};
+pub use sweep::{Clump, SkyBox, Sweep};

@@ -1,0 +1,4 @@
+//! The generators, from outside.
+
+mod sweep;
+mod tables;
