@@ -1,0 +1,16 @@
+//! Integration tests, in one binary.
+
+mod bricks;
+mod components;
+mod hostile;
+mod names;
+mod region;
+mod select;
+mod sweeps;
+
+use coaddkit_sky::SkyCoord;
+
+/// A position that the test knows to be valid.
+fn at(ra_deg: f64, dec_deg: f64) -> SkyCoord {
+    SkyCoord::from_degrees(ra_deg, dec_deg).unwrap()
+}
