@@ -1,1 +1,15 @@
-//! What the binaries share.
+//! What the binaries share: exit codes, common options, progress, plain tables.
+
+#![forbid(unsafe_code)]
+
+mod cli;
+mod progress;
+mod run;
+mod summary;
+mod table;
+
+pub use cli::{BoxArgs, Common, Exit, existing_folder_of, main, print};
+pub use progress::Bar;
+pub use run::{Failed, Run};
+pub use summary::{count_summary, region_summary};
+pub use table::Table;

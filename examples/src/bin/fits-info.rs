@@ -1,2 +1,174 @@
-//! fits-info
-fn main() {}
+//! Says what is in FITS files: HDUs, shapes, columns, compression.
+
+use clap::Parser;
+use coaddkit_examples::{Exit, Table, main as run_main, print};
+use coaddkit_fits::{Error, ErrorClass, ErrorKind, Fits, Hdu, HduKind};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// List the HDUs of FITS files: kinds, shapes, columns, compression.
+#[derive(Parser)]
+#[command(version)]
+struct Args {
+    /// FITS files, also .fits.gz
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// One line of JSON a file
+    #[arg(long)]
+    json: bool,
+    /// Do not list the columns of tables
+    #[arg(long)]
+    brief: bool,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    run_main(move || {
+        let mut worst = Exit::Complete;
+        for path in &args.files {
+            let (hdus, error) = list(path);
+            if args.json {
+                let mut file = json!({ "path": path.to_string_lossy(), "hdus": hdus.iter().map(describe).collect::<Vec<_>>() });
+                if let Some(error) = &error {
+                    file["error"] = error.to_string().into();
+                }
+                print(&format!("{file}\n"));
+            } else {
+                print(&text(path, &hdus, args.brief));
+            }
+            if let Some(error) = error {
+                eprintln!("fits-info: {error}");
+                worst = worse(worst, exit_of(&error));
+            }
+        }
+        worst
+    })
+}
+
+/// All HDUs up to the first error. A table that makes no sense is an error too, but does not end the list.
+fn list(path: &Path) -> (Vec<Hdu>, Option<Error>) {
+    let fits = match Fits::open(path) {
+        Ok(fits) => fits,
+        Err(error) => return (Vec::new(), Some(error)),
+    };
+    let (mut hdus, mut failed) = (Vec::new(), None);
+    for hdu in fits.hdus() {
+        match hdu {
+            Ok(hdu) => {
+                if is_table(&hdu) && failed.is_none() {
+                    failed = hdu.table().err();
+                }
+                hdus.push(hdu);
+            }
+            Err(error) => failed = Some(error),
+        }
+    }
+    (hdus, failed)
+}
+
+fn is_table(hdu: &Hdu) -> bool {
+    matches!(hdu.kind(), HduKind::Table | HduKind::AsciiTable)
+}
+
+fn exit_of(error: &Error) -> Exit {
+    match error.kind() {
+        ErrorKind::Io(e)
+            if matches!(
+                e.kind(),
+                std::io::ErrorKind::NotFound
+                    | std::io::ErrorKind::PermissionDenied
+                    | std::io::ErrorKind::IsADirectory
+            ) =>
+        {
+            Exit::Missing
+        }
+        _ if error.class() == ErrorClass::Reader => Exit::Transient,
+        _ => Exit::BadData,
+    }
+}
+
+fn worse(a: Exit, b: Exit) -> Exit {
+    let rank =
+        |e| [Exit::Complete, Exit::Transient, Exit::Missing, Exit::BadData].iter().position(|&x| x == e);
+    if rank(b) > rank(a) { b } else { a }
+}
+
+/// The keys of one HDU in the JSON form.
+fn describe(hdu: &Hdu) -> Value {
+    let kind = match hdu.kind() {
+        HduKind::Image => "image",
+        HduKind::Table => "table",
+        HduKind::AsciiTable => "ascii_table",
+        HduKind::Groups => "groups",
+        _ => "other",
+    };
+    let compression = hdu.compression();
+    let mut value = json!({
+        "index": hdu.index(),
+        "name": hdu.name(),
+        "kind": kind,
+        "bitpix": hdu.bitpix(),
+        "shape": hdu.shape(),
+        "dtype": hdu.pixel_type().map(|t| t.code()),
+        "compression": compression.map(|c| &c.codec),
+        "quantize": compression.and_then(|c| c.quantize.as_ref()),
+        "tile": compression.filter(|c| !c.tile.is_empty()).map(|c| &c.tile),
+        "bytes": hdu.data_bytes(),
+    });
+    if is_table(hdu) {
+        match hdu.table() {
+            Ok(table) => {
+                let columns = (1..)
+                    .zip(table.columns())
+                    .map(|(i, c)| json!({ "index": i, "name": c.name, "tform": c.tform, "unit": c.unit }));
+                value["rows"] = table.rows().into();
+                value["columns"] = columns.collect::<Vec<_>>().into();
+            }
+            Err(error) => value["error"] = error.to_string().into(),
+        }
+    }
+    value
+}
+
+fn text(path: &Path, hdus: &[Hdu], brief: bool) -> String {
+    let mut out = format!("{}\n", path.display());
+    let mut table = Table::new(["HDU", "name", "kind", "shape", "type", "compression"]);
+    for hdu in hdus {
+        let value = describe(hdu);
+        let word = |key: &str| value[key].as_str().unwrap_or("").to_owned();
+        let shape = match value["rows"].as_u64() {
+            Some(rows) => format!(
+                "{} rows × {} columns",
+                Table::number(rows),
+                value["columns"].as_array().map_or(0, Vec::len)
+            ),
+            None if hdu.shape().is_empty() => "–".to_owned(),
+            None => hdu.shape().iter().map(u64::to_string).collect::<Vec<_>>().join(" × "),
+        };
+        let compression = hdu.compression().map_or_else(String::new, |c| {
+            let tile = c.tile.iter().map(u64::to_string).collect::<Vec<_>>().join(" × ");
+            let parts = [
+                Some(c.codec.clone()),
+                c.quantize.clone(),
+                (!tile.is_empty()).then(|| format!("tiles {tile}")),
+            ];
+            parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+        });
+        table.row([hdu.index().to_string(), hdu.name(), word("kind"), shape, word("dtype"), compression]);
+    }
+    out.push_str(&format!("{table}\n"));
+    for table in hdus.iter().filter(|hdu| !brief && is_table(hdu)).filter_map(|hdu| hdu.table().ok()) {
+        let mut columns = Table::new(["column", "name", "format", "unit"]);
+        for (i, c) in (1..).zip(table.columns()) {
+            columns.row([
+                format!("{i:>4}"),
+                c.name.clone(),
+                c.tform.clone(),
+                c.unit.clone().unwrap_or_default(),
+            ]);
+        }
+        out.push_str(&format!("  columns of HDU {}\n{columns}\n", table.hdu().index()));
+    }
+    out
+}

@@ -1,2 +1,0 @@
-//! lrg-density
-fn main() {}

@@ -1,0 +1,91 @@
+use crate::inputs::sweeps;
+use coaddkit_density::{Count, Counts, report_path};
+use coaddkit_examples::{Bar, BoxArgs, Common, Exit, Run, count_summary, existing_folder_of, print};
+use coaddkit_photometry::{Cut, lrg};
+use std::path::PathBuf;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Sweep files (.fits, .fits.gz)
+    #[arg(value_name = "SWEEP", conflicts_with = "list")]
+    sweeps: Vec<PathBuf>,
+    /// A file that names one sweep file a line; blank lines and lines that start with # do not count
+    #[arg(long, value_name = "FILE")]
+    list: Option<PathBuf>,
+    /// Read the first N files only; 0 means all
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    max_sweeps: usize,
+    /// The preset: v1 to v5, or its full name such as v3_color_relaxed
+    #[arg(long, default_value = "v3", value_name = "NAME", conflicts_with = "cut")]
+    variant: lrg::Variant,
+    /// Another cut instead of the preset, such as "mag(flux_z) < 20.4 & demag(flux_r) - demag(flux_z) > 0.4"
+    #[arg(long, value_name = "EXPR", conflicts_with = "deredden", allow_hyphen_values = true)]
+    cut: Option<String>,
+    /// Correct the fluxes of the preset for Galactic dust by MW_TRANSMISSION (in --cut, write demag() for mag())
+    #[arg(long)]
+    deredden: bool,
+    #[command(flatten)]
+    footprint: BoxArgs,
+    /// The counts: brickname,lrg_count, sorted by name; the report goes beside it
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    #[command(flatten)]
+    common: Common,
+}
+
+pub fn run(args: &Args) -> Exit {
+    let mut run = Run::start("lrg-density count");
+    let common = &args.common;
+    let count = match configure(args) {
+        Ok(count) => count,
+        Err(reason) => return run.refuse(common, Exit::Usage, &reason),
+    };
+    let files = match sweeps(&args.sweeps, args.list.as_deref(), args.max_sweeps) {
+        Ok(files) => files,
+        Err((exit, reason)) => return run.refuse(common, exit, &reason),
+    };
+    let bytes = files.iter().filter_map(|f| std::fs::metadata(f).ok()).map(|m| m.len()).sum();
+    let bar = Bar::new(files.len() as u64, bytes, common.quiet);
+    let counts = common.on_threads(|| count.run(&files, &bar));
+    bar.finish();
+
+    let exit = Exit::from(counts.worst());
+    for (file, error) in counts.failed() {
+        run.failed(&file.path, error.to_string());
+    }
+    run.counts.insert("done", (counts.files.len() - counts.failed().count()) as u64);
+    run.counts.insert("failed", counts.failed().count() as u64);
+    run.bytes = counts.files.iter().map(|f| f.bytes).sum();
+    if let Err(e) = counts.write(&args.out, exit.code()) {
+        let reason = format!("cannot write {} or its report: {e}", args.out.display());
+        return run.refuse(common, Exit::Transient, &reason);
+    }
+    if !common.quiet {
+        print(&(count_summary(&counts) + &products(args, &counts)));
+    }
+    run.end(common, exit)
+}
+
+/// Everything that can be wrong with the command line, before any file is opened.
+fn configure(args: &Args) -> Result<Count, String> {
+    existing_folder_of(&args.out)?;
+    let cut: Cut = match &args.cut {
+        Some(text) => text.parse().map_err(|e| format!("--cut does not parse\n{e}"))?,
+        None if args.deredden => lrg::cut(args.variant, lrg::Photometry::Dereddened),
+        None => lrg::cut(args.variant, lrg::Photometry::Observed),
+    };
+    let mut count = Count::new(cut);
+    if let Some(region) = args.footprint.region().map_err(|e| e.to_string())? {
+        count = count.footprint(&region).map_err(|e| e.to_string())?;
+    }
+    Ok(count)
+}
+
+/// The products of the run, where there are any.
+fn products(args: &Args, counts: &Counts) -> String {
+    let report = report_path(&args.out);
+    if counts.failed().count() == counts.files.len() {
+        return format!("  no counts were written\n  report  {}\n", report.display());
+    }
+    format!("  counts  {}\n  report  {}\n", args.out.display(), report.display())
+}

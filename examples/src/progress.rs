@@ -1,0 +1,71 @@
+use coaddkit_density::{FileCount, Progress};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::IsTerminal;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// A bar on a terminal, a line a minute elsewhere, nothing when quiet.
+#[derive(Debug)]
+pub struct Bar {
+    bar: ProgressBar,
+    files: u64,
+    /// When to log next; `None` where the bar draws itself or nothing is said.
+    log: Option<Mutex<Instant>>,
+}
+
+const EVERY: Duration = Duration::from_secs(60);
+
+impl Bar {
+    /// A bar over `files` files of `bytes` bytes in all.
+    pub fn new(files: u64, bytes: u64, quiet: bool) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let bar = if quiet || !terminal { ProgressBar::hidden() } else { ProgressBar::no_length() };
+        bar.set_length(bytes);
+        let template =
+            "  {bar:28} {percent:>3} %  {bytes} of {total_bytes}  {msg}  {binary_bytes_per_sec}  {eta} left";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("━╸─"));
+        }
+        bar.set_message(format!("0/{files} files"));
+        let log = (!quiet && !terminal).then(|| Mutex::new(Instant::now() + EVERY));
+        Self { bar, files, log }
+    }
+
+    /// Takes the bar off the terminal.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    fn done(&self) -> u64 {
+        self.bar.message().split('/').next().and_then(|n| n.parse().ok()).unwrap_or(0)
+    }
+}
+
+impl Progress for Bar {
+    fn bytes(&self, bytes: u64) {
+        self.bar.inc(bytes);
+        let Some(log) = &self.log else { return };
+        let Ok(mut next) = log.try_lock() else { return };
+        if Instant::now() >= *next {
+            *next += EVERY;
+            let (at, of) = (self.bar.position(), self.bar.length().unwrap_or(0));
+            let seconds = self.bar.elapsed().as_secs_f64();
+            let rate = at as f64 / seconds / 1e6;
+            let left = (of.saturating_sub(at)) as f64 / (at as f64 / seconds).max(1.0);
+            eprintln!(
+                "{}/{} files, {:.1} of {:.1} GB, {rate:.0} MB/s, about {left:.0} s left",
+                self.done(),
+                self.files,
+                at as f64 / 1e9,
+                of as f64 / 1e9
+            );
+        }
+    }
+
+    fn file(&self, file: &FileCount) {
+        self.bar.set_message(format!("{}/{} files", self.done() + 1, self.files));
+        if let Some(error) = &file.error {
+            self.bar.suspend(|| eprintln!("failed: {error}"));
+        }
+    }
+}
