@@ -1,0 +1,166 @@
+//! Counting luminous red galaxies in sweep files: reading eleven columns of a wide table, cutting, adding up.
+
+use std::path::{Path, PathBuf};
+
+use super::contenders::{Built, names};
+use super::record::{self, Target, cpu, rss, wall};
+use super::{Contender, Expected, Timed, machine, time};
+use crate::{files, tools};
+
+struct Work {
+    name: String,
+    paths: Vec<PathBuf>,
+}
+
+pub fn run(quick: bool) -> Result<(), String> {
+    let dir = files::target().join("peers");
+    let data = dir.join("data");
+    std::fs::create_dir_all(&data).map_err(|e| format!("{}: {e}", data.display()))?;
+    let (rows, rounds) = (1_000_000, if quick { 3 } else { 7 });
+    let works = [(0, 505, if quick { 3 } else { 10 }), (7, 897, if quick { 2 } else { 4 })]
+        .map(|(epochs, bytes, count)| work(&data, rows, epochs, bytes, count));
+    let built = Built::new(&dir);
+    let before = machine::load();
+
+    let mut tables = String::new();
+    let mut notes = Vec::new();
+    let mut targets = Vec::new();
+    let mut commands = Vec::new();
+    for work in works {
+        let Work { name, paths } = work?;
+        let (mut contenders, mut absent) = built.for_files(&paths)?;
+        match built.polars(&paths) {
+            Ok(polars) => contenders.push(polars),
+            Err(why) => absent.push(format!("polars on Parquet: {why}")),
+        }
+        if commands.is_empty() {
+            commands = contenders.iter().map(shown).collect();
+        }
+        let mut timed = time(contenders, rounds, &dir)?;
+        ours_from_reports(&mut timed);
+        if let Some(why) = timed.iter().take(3).find_map(|t| t.failed.as_ref()) {
+            return Err(format!("our own run failed: {why}"));
+        }
+        let agreed = record::agreement(&timed)?;
+        notes.push(format!("- {name}: {}", agreed.join(" ")));
+        tables.push_str(&record::table(&name, &timed));
+        if targets.is_empty() {
+            targets = aims(&timed);
+            notes.extend(absent.iter().map(|what| format!("- skipped {what}")));
+            let find = |name: &str| timed.iter().find(|t| t.contender.name == name && t.failed.is_none());
+            if let (Some(read), Some(cfitsio)) = (find(names::READ), find(names::CFITSIO)) {
+                let share = read.ratio(cfitsio, cpu);
+                notes.push(format!(
+                    "- To have the bytes in memory at all takes {share:.2} of the CPU of CFITSIO."
+                ));
+            }
+        }
+    }
+
+    let title = if quick { " (quick)" } else { "" };
+    let mut page = format!("# Tables, {}{title}\n\n", machine::date()?);
+    page.push_str("Galaxies per brick from sweep files that are in the page cache, dereddened cut v3.\n");
+    page.push_str(&format!("Programs in turn, one round to warm up, medians of {rounds} rounds; "));
+    page.push_str("a ratio is the median of the ratios round by round.\n\n");
+    let lines =
+        [machine::describe(), vec![format!("- Load average before: {before}"), built.versions()]].concat();
+    page.push_str(&format!("{}\n\n", lines.join("\n")));
+    page.push_str("| work | tool | version | CPU s | CPU, ratio to ours | wall s | peak RSS MB |\n");
+    page.push_str(&format!("|---|---|---|---|---|---|---|\n{tables}\n{}\n", notes.join("\n")));
+    page.push_str(&format!("\n## Targets, at 505 bytes a row\n\n{}", record::targets(&targets)));
+    page.push_str(&format!("\n## Commands\n\n```text\n{}\n```\n", commands.join("\n")));
+
+    let out = if quick {
+        dir.join("quick.md")
+    } else {
+        files::root().join("benches/record").join(format!("{}-tables.md", machine::date()?))
+    };
+    std::fs::create_dir_all(out.parent().unwrap_or(&dir)).map_err(|e| e.to_string())?;
+    std::fs::write(&out, &page).map_err(|e| format!("{}: {e}", out.display()))?;
+    println!("{page}\nwritten to {}", out.display());
+    Ok(())
+}
+
+/// One generated file under as many names as there are files; the generator's bytes never change for a name.
+fn work(data: &Path, rows: usize, epochs: usize, bytes: usize, count: usize) -> Result<Work, String> {
+    let first = data.join(format!("sweep-{bytes}.fits"));
+    if !first.exists() {
+        let part = data.join(format!("sweep-{bytes}.part"));
+        // Optimised, whatever this program was built as: it is a gigabyte of random numbers.
+        let mut cargo = tools::cargo();
+        cargo.args(["run", "--release", "--quiet", "-p", "xtask", "--", "sweep"]).arg(&part);
+        tools::succeed(cargo.args(["--rows", &rows.to_string(), "--lc", &epochs.to_string()]))?;
+        std::fs::rename(&part, &first).map_err(|e| e.to_string())?;
+    }
+    let name = format!("{count} x {rows} rows x {bytes} B");
+    Ok(Work { name, paths: links(&first, count)? })
+}
+
+/// Hard links of a file: other names of the same bytes, so that many files need the memory of one.
+pub fn links(first: &Path, count: usize) -> Result<Vec<PathBuf>, String> {
+    let name = |k: usize| {
+        let stem = first.file_stem().unwrap_or_default().to_string_lossy();
+        let extension = first.extension().unwrap_or_default().to_string_lossy();
+        first.with_file_name(format!("{stem}-{k}.{extension}"))
+    };
+    let mut paths = vec![first.to_owned()];
+    for path in (1..count).map(name) {
+        if path.exists() {
+            std::fs::remove_file(&path).map_err(|e| e.to_string())?;
+        }
+        std::fs::hard_link(first, &path).map_err(|e| format!("{}: {e}", path.display()))?;
+        paths.push(path);
+    }
+    Ok(paths)
+}
+
+/// Our binary writes its counts to files.
+fn ours_from_reports(timed: &mut [Timed]) {
+    for one in timed.iter_mut().filter(|t| t.contender.name.starts_with(names::OURS)) {
+        let out = one.contender.argv.last().map(|path| Path::new(path).with_extension("report.json"));
+        let text = out.and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
+        let report: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+        one.selected = report["selected"].as_u64();
+    }
+}
+
+fn aims(timed: &[Timed]) -> Vec<Target> {
+    let find = |name: &str| timed.iter().find(|t| t.contender.name == name && t.failed.is_none());
+    let ours = &timed[0];
+    let over = |name: &str| find(name).map_or(f64::NAN, |other| ours.ratio(other, cpu));
+    let at_most = |what, bound, measured| Target { what, bound, at_most: true, measured };
+    vec![
+        at_most("CPU, of read(2)", 1.6, over(names::READ)),
+        at_most("CPU, of CFITSIO", 0.20, over(names::CFITSIO)),
+        at_most("CPU, of astropy", 0.06, over(names::ASTROPY)),
+        at_most("CPU of another cut over the same columns, of the preset's", 1.3, {
+            find(names::OTHER_CUT).map_or(f64::NAN, |other| other.ratio(ours, cpu))
+        }),
+        at_most("peak RSS, MB", 40.0, ours.median(rss) / 1e6),
+        Target {
+            what: "speed-up of two threads, by the clock",
+            bound: 1.7,
+            at_most: false,
+            measured: find(names::TWO_THREADS).map_or(f64::NAN, |two| ours.ratio(two, wall)),
+        },
+    ]
+}
+
+/// The command line without what differs between machines: folders, and the names of the files.
+fn shown(contender: &Contender) -> String {
+    let root = format!("{}/", files::root().display());
+    let target = format!("{}/", files::target().display());
+    let mut words: Vec<String> = Vec::new();
+    for (k, word) in contender.argv.iter().enumerate() {
+        let word = word.replace(&target, "target/").replace(&root, "");
+        let word = if k == 0 && word.contains("python") { "python".to_owned() } else { word };
+        let data = word.starts_with("target/peers/data/");
+        let word = if data { "FILE...".to_owned() } else { word };
+        let word = if word.contains([' ', '$']) { format!("'{word}'") } else { word };
+        if words.last() != Some(&word) {
+            words.push(word);
+        }
+    }
+    let near = if matches!(contender.expected, Expected::Near(_)) { "   # another count" } else { "" };
+    format!("{}{near}", words.join(" "))
+}
