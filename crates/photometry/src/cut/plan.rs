@@ -175,11 +175,35 @@ impl Binder<'_> {
             (_, _, Num::Int(i), Num::Int(j)) => return Some(Node::Constant(op.holds(i, j))),
             _ => {}
         }
+        if let Some(node) = self.between(op, a, b).or_else(|| self.between(op.mirrored(), b, a)) {
+            return Some(node);
+        }
         let difference = Affine::of(a).zip(Affine::of(b)).and_then(|(a, b)| a.plus(&b, -1.0));
         if let Some(node) = difference.and_then(|sum| self.straight(op, &sum)) {
             return Some(node);
         }
         Some(Node::Compare(op, self.value(a)?, self.value(b)?))
+    }
+
+    /// `abs(sum of magnitudes)` against a limit, as two comparisons.
+    fn between(&mut self, op: Op, a: &Num, limit: &Num) -> Option<Node> {
+        let Num::Abs(x) = a else { return None };
+        let sum = Affine::of(x)?;
+        let limit = match limit {
+            Num::Int(i) => *i as f64,
+            Num::Float(x) => *x,
+            _ => return None,
+        };
+        let mut side = |op: Op, limit: f64| {
+            let difference = Affine::of(x)?.plus(&Affine::constant(limit), -1.0)?;
+            self.straight(op, &difference)
+        };
+        match op {
+            _ if sum.terms.is_empty() => None,
+            Op::Lt | Op::Le => Some(Node::All(vec![side(op, limit)?, side(op.mirrored(), -limit)?])),
+            Op::Gt | Op::Ge => Some(Node::Any(vec![side(op, limit)?, side(op.mirrored(), -limit)?])),
+            Op::Eq | Op::Ne => None,
+        }
     }
 
     /// A comparison of a sum of magnitudes with zero.

@@ -152,6 +152,43 @@ fn every_float_around_a_limit() {
     }
 }
 
+/// Coefficients that are hardly numbers, where the definition itself rounds to a few values or to zero.
+#[test]
+fn vanishing_coefficients() {
+    let rows: Vec<[f32; 6]> =
+        (-20..20).map(|u| [nudge(10.96, 3 * u), nudge(2.5, u), 3.3, 0.4, 0.5, 1.0]).collect();
+    for factor in [5e-324, 1e-310, 1e-300, 1e-45, 1e-40, 1e-30, 1e-8, 1e-6, 1e-5] {
+        let mags = minus(minus(Num::Demag(0), Num::Demag(1)), Num::Demag(2));
+        for mags in [Num::Demag(1), minus(Num::Demag(0), Num::Demag(1)), mags] {
+            let scaled = Num::Binary('*', Box::new(Num::Value(factor)), Box::new(mags));
+            let value = scaled.value(&rows[20].map(f64::from));
+            for op in ["<", ">=", "==", "!="] {
+                assert_same(&compare(op, scaled.clone(), Num::Value(value)), &rows);
+            }
+        }
+    }
+}
+
+/// Products of fluxes that are no normal numbers.
+#[test]
+fn colours_of_vanishing_fluxes() {
+    let small = |steps: u32| f32::from_bits(steps);
+    let mut rows = Vec::new();
+    for (r, z) in (0..40 * 40).map(|i| (i / 40, i % 40)) {
+        for mw in [[1.0, 1.0], [0.7, 0.31], [1e-5, 1.5e-5]] {
+            rows.push([small(r), small(z), 1.0, mw[0], mw[1], 1.0]);
+            rows.push([small(r << 18), small(z << 18), 1.0, mw[0], mw[1], 1.0]);
+        }
+    }
+    for limit in [-0.4, 0.0, 0.4, 0.8] {
+        for op in ["<", ">=", "!="] {
+            assert_same(&compare(op, minus(Num::Demag(0), Num::Demag(1)), Num::Value(limit)), &rows);
+            let mag = |c| Num::Mag(Box::new(Num::Column(c)));
+            assert_same(&compare(op, minus(mag(0), mag(1)), Num::Value(limit)), &rows);
+        }
+    }
+}
+
 /// On and around a line with a slope, the band in which f32 cannot decide.
 #[test]
 fn every_float_around_a_line() {
