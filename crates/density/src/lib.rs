@@ -49,6 +49,7 @@ mod count;
 mod error;
 mod inputs;
 mod map;
+mod products;
 mod publish;
 mod regions;
 mod report;
@@ -56,9 +57,9 @@ mod report;
 pub use count::{Count, Counts, FileCount, Progress};
 pub use error::{Failure, FileError};
 pub use inputs::{read_bricks, read_counts};
+pub use products::InputNames;
 pub use publish::publish;
 pub use regions::{
-    BrickDensity, BrickRow, BrickState, CutLoss, InputNames, Quality, Regions, RegionsError, RegionsFound,
-    Tally,
+    BrickDensity, BrickRow, BrickState, CutLoss, Quality, Regions, RegionsError, RegionsFound, Tally,
 };
 pub use report::report_path;

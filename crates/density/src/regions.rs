@@ -1,18 +1,11 @@
 //! From bricks and counts to densities and regions.
 
 use std::collections::HashMap;
-use std::io;
-use std::path::Path;
 
 use coaddkit_sky::{Counted, Region, RegionLimits, Selection, SkyCoord, box_area_deg2, select_regions};
 
-use crate::map;
-use crate::publish::publish;
-
 mod input;
-mod report;
 mod span;
-mod tables;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -191,15 +184,6 @@ pub struct RegionsFound {
     pub unmatched: Vec<(String, u64)>,
 }
 
-/// What to call the inputs in the report.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct InputNames<'a> {
-    /// The table of bricks, such as its path.
-    pub bricks: &'a str,
-    /// The table of counts, such as its path.
-    pub counts: &'a str,
-}
-
 impl Regions {
     /// Joins `counts` to `bricks` by name and selects regions.
     ///
@@ -313,31 +297,5 @@ impl RegionsFound {
     /// Objects counted for bricks that the table does not have.
     pub fn unmatched_objects(&self) -> u64 {
         self.unmatched.iter().fold(0, |sum, &(_, count)| sum.saturating_add(count))
-    }
-
-    /// Writes all products into `folder`, which must exist; each is whole or absent, and equal inputs give equal
-    /// bytes.
-    ///
-    /// - `bricks_all.csv`, the bricks in the footprint; `bricks_quality.csv` and `bricks_with_density.csv`, those that
-    ///   pass; `primary_region_bricks.csv` and `backup_region_bricks.csv`, only a header if there is no such region;
-    /// - `unmatched_counts.csv`, counts for bricks that the table does not have;
-    /// - `density_map.png`, and last `phase1p5_region_selection.md`.
-    ///
-    /// # Errors
-    ///
-    /// When the folder cannot be written.
-    pub fn write(&self, folder: &Path, inputs: InputNames<'_>) -> io::Result<()> {
-        let region = |rank: usize| {
-            let region = self.selection.ranked.get(rank).map(|&region| &self.selection.regions[region]);
-            region.into_iter().flat_map(|region| &region.members).map(|&member| &self.bricks[member])
-        };
-        publish(&folder.join("bricks_all.csv"), |out| tables::bricks(out, self.in_footprint()))?;
-        publish(&folder.join("bricks_quality.csv"), |out| tables::bricks(out, self.passing()))?;
-        publish(&folder.join("bricks_with_density.csv"), |out| tables::bricks(out, self.passing()))?;
-        publish(&folder.join("primary_region_bricks.csv"), |out| tables::bricks(out, region(0)))?;
-        publish(&folder.join("backup_region_bricks.csv"), |out| tables::bricks(out, region(1)))?;
-        publish(&folder.join("unmatched_counts.csv"), |out| tables::counts(out, &self.unmatched))?;
-        publish(&folder.join("density_map.png"), |out| map::draw(self).write_png(out))?;
-        publish(&folder.join("phase1p5_region_selection.md"), |out| report::write(out, self, inputs))
     }
 }

@@ -5,6 +5,7 @@ use coaddkit_testkit::{Csv, shared};
 use proptest::prelude::*;
 
 use super::*;
+use crate::products::{InputNames, report, tables};
 
 /// A good brick of the Legacy Surveys' grid.
 pub(crate) fn brick(name: &str) -> BrickRow {
@@ -351,7 +352,7 @@ proptest! {
         if let Ok(found) = config.run(bricks, counts) {
             let mut out = Vec::new();
             report::write(&mut out, &found, InputNames::default()).unwrap();
-            map::draw(&found).write_png(&mut out).unwrap();
+            crate::map::draw(&found).write_png(&mut out).unwrap();
         }
     }
 }

@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use super::BrickDensity;
+use crate::regions::BrickDensity;
 
 const HEADER: &str = "brickname,ra,dec,ra1,ra2,dec1,dec2,psfsize_g,psfsize_r,psfsize_z,\
 psfdepth_g,psfdepth_r,psfdepth_z,ebv,area_deg2,lrg_count,lrg_density";
 
 /// One line a brick. Numbers have the fewest digits that read back to the same double; those stored in single
 /// precision are widened first, as the published tables have them.
-pub(super) fn bricks<'a>(
+pub(crate) fn bricks<'a>(
     out: &mut dyn Write,
     bricks: impl Iterator<Item = &'a BrickDensity>,
 ) -> io::Result<()> {
@@ -32,7 +32,7 @@ pub(super) fn bricks<'a>(
 }
 
 /// One line a count.
-pub(super) fn counts(out: &mut dyn Write, counts: &[(String, u64)]) -> io::Result<()> {
+pub(crate) fn counts(out: &mut dyn Write, counts: &[(String, u64)]) -> io::Result<()> {
     writeln!(out, "brickname,lrg_count")?;
     counts.iter().try_for_each(|(name, count)| writeln!(out, "{},{count}", field(name)))
 }

@@ -4,12 +4,13 @@ use std::io::{self, Write};
 
 use coaddkit_sky::{ConnectedRegion, SelectionRule};
 
-use super::{InputNames, RegionsFound, Tally, ra_span};
+use super::InputNames;
+use crate::regions::{RegionsFound, Tally, ra_span};
 
 /// Rows of the longer lists; the rest is counted, and whole in the CSV files.
 const LISTED: usize = 20;
 
-pub(super) fn write(out: &mut dyn Write, found: &RegionsFound, inputs: InputNames<'_>) -> io::Result<()> {
+pub(crate) fn write(out: &mut dyn Write, found: &RegionsFound, inputs: InputNames<'_>) -> io::Result<()> {
     writeln!(out, "# Regions by density of luminous red galaxies\n")?;
     given(out, found, inputs)?;
     bricks(out, found)?;
