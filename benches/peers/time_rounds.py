@@ -2,11 +2,11 @@
 
     time_rounds.py PLAN.json RESULT.json
 
-The plan is {"rounds": N, "programs": [{"name", "argv"}]}; one round more is run first and not counted. The result
-is {"least_rss", "programs": [{"name", "output", "failed", "rounds": [{"cpu", "wall", "rss"}]}]}: seconds of user and
-system time of the program and its children, seconds by the clock, and the largest resident set in bytes. A program
-that fails once is not run again. A child starts as a copy of this process, so no resident set appears smaller than
-`least_rss`, its own.
+The plan is {"rounds": N, "before": argv or null, "programs": [{"name", "argv"}]}; one round more is run first and not
+counted, and `before` runs, untimed, before each program. The result is {"least_rss", "programs": [{"name", "output",
+"failed", "rounds": [{"cpu", "wall", "rss"}]}]}: seconds of user and system time of the program and its children,
+seconds by the clock, and the largest resident set in bytes. A program that fails once is not run again. A child starts
+as a copy of this process, so no resident set appears smaller than `least_rss`, its own.
 """
 
 import json
@@ -37,6 +37,8 @@ def main():
             if program["failed"] is not None:
                 continue
             try:
+                if plan.get("before"):
+                    run(plan["before"])
                 code, program["output"], times = run(program["argv"])
             except OSError as error:
                 program["failed"] = str(error)

@@ -43,9 +43,9 @@ impl From<Option<Failure>> for Exit {
 /// Options that every job takes.
 #[derive(Args, Clone, Debug)]
 pub struct Common {
-    /// Threads to use; 0 means one a core
-    #[arg(long, default_value_t = 0, value_name = "N")]
-    pub threads: usize,
+    /// Threads to use, up to 1024; 0 means one a core
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u16).range(..=1024))]
+    pub threads: u16,
     /// Replace what an earlier run wrote. Jobs that always compute anew, as this one, replace it anyway
     #[arg(long)]
     pub force: bool,
@@ -63,7 +63,7 @@ pub struct Common {
 impl Common {
     /// Runs `work` on a pool of the threads asked for.
     pub fn on_threads<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
-        match rayon::ThreadPoolBuilder::new().num_threads(self.threads).build() {
+        match rayon::ThreadPoolBuilder::new().num_threads(self.threads.into()).build() {
             Ok(pool) => pool.install(work),
             // A system that refuses more threads still has the one we are on.
             Err(_) => work(),

@@ -259,6 +259,7 @@ fn wrong_command_lines() {
         (&["a.fits", "--out", "no/such/folder/c.csv"], 2, "no/such/folder"),
         (&["a.fits", "--out", "/dev/null"], 2, "/dev/null"),
         (&["a.fits", "--out", "."], 2, "no ordinary file"),
+        (&["a.fits", "--threads", "100000", "--out", "c.csv"], 2, "--threads"),
     ] {
         let ran = count(args, dir.path());
         assert_eq!(ran.code, code, "{args:?}: {}", ran.stderr);

@@ -61,7 +61,10 @@ pub fn run(quick: bool) -> Result<(), String> {
     let mut page = format!("# Tables, {}{title}\n\n", machine::date()?);
     page.push_str("Galaxies per brick from sweep files that are in the page cache, dereddened cut v3.\n");
     page.push_str(&format!("Programs in turn, one round to warm up, medians of {rounds} rounds; "));
-    page.push_str("a ratio is the median of the ratios round by round.\n\n");
+    page.push_str(
+        "a ratio is the median of the ratios round by round. Before each program, and not timed, the ",
+    );
+    page.push_str("files are read once, so that every one starts from the same caches.\n\n");
     let lines =
         [machine::describe(), vec![format!("- Load average before: {before}"), built.versions()]].concat();
     page.push_str(&format!("{}\n\n", lines.join("\n")));
