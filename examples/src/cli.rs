@@ -1,7 +1,7 @@
 use clap::Args;
 use coaddkit_density::Failure;
-use coaddkit_sky::{Region, RegionBounds};
-use std::io::Write;
+use coaddkit_sky::RegionBounds;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -89,21 +89,24 @@ pub struct BoxArgs {
 }
 
 impl BoxArgs {
-    /// The region, or `None` without any bound.
-    pub fn region(&self) -> Result<Option<Region>, coaddkit_sky::Error> {
-        let Self { ra_min, ra_max, dec_min, dec_max } = *self;
-        if [ra_min, ra_max, dec_min, dec_max].iter().all(Option::is_none) {
-            return Ok(None);
+    /// The bounds as the libraries take them.
+    pub fn bounds(&self) -> RegionBounds {
+        RegionBounds {
+            ra_min_deg: self.ra_min,
+            ra_max_deg: self.ra_max,
+            dec_min_deg: self.dec_min,
+            dec_max_deg: self.dec_max,
         }
-        let mut bounds = RegionBounds::default();
-        (bounds.ra_min_deg, bounds.ra_max_deg) = (ra_min, ra_max);
-        (bounds.dec_min_deg, bounds.dec_max_deg) = (dec_min, dec_max);
-        Region::from_bounds(bounds).map(Some)
     }
 }
 
-/// The folder that a file is to be written to, if it is there.
-pub fn existing_folder_of(file: &Path) -> Result<(), String> {
+/// Checks before any work that `--out` can be written, and that writing it destroys nothing but an earlier product.
+///
+/// `others` are the files that stay: inputs, and where the report of the run goes.
+pub fn check_out(file: &Path, others: &[&Path]) -> Result<(), String> {
+    if file.to_string_lossy().ends_with(std::path::MAIN_SEPARATOR) {
+        return Err(format!("--out {} is a folder, not a file", file.display()));
+    }
     let folder = match file.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -112,13 +115,40 @@ pub fn existing_folder_of(file: &Path) -> Result<(), String> {
         // Renaming over a device or a pipe would replace it.
         return Err(format!("--out {} is there and is no ordinary file", file.display()));
     }
+    for product in [file.to_owned(), coaddkit_density::report_path(file)] {
+        if others.iter().any(|other| real(other) == real(&product)) {
+            return Err(format!("--out {} would overwrite {}", file.display(), product.display()));
+        }
+        if is_data(&product) {
+            return Err(format!("{} is a FITS or gzip file, which --out would overwrite", product.display()));
+        }
+    }
     if folder.is_dir() { Ok(()) } else { Err(format!("there is no folder {} to write to", folder.display())) }
 }
 
-/// Prints to stdout; a reader that has gone away (`| head`) is no error.
+/// One name for a file, whether or not it is there yet.
+fn real(path: &Path) -> PathBuf {
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    std::fs::canonicalize(&whole).unwrap_or(whole)
+}
+
+/// Survey data under the name of a product is a slip of the command line.
+fn is_data(path: &Path) -> bool {
+    let mut start = [0; 6];
+    let read = std::fs::File::open(path).and_then(|mut f| f.read(&mut start));
+    read.is_ok_and(|n| start[..n].starts_with(b"SIMPLE") || start[..n].starts_with(&[0x1f, 0x8b]))
+}
+
+/// Prints to stdout. A reader that has gone away (`| head`) is no error; a disk that is full ends the run.
 pub fn print(text: &str) {
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            eprintln!("cannot write to stdout: {e}");
+            std::process::exit(Exit::Transient.code().into());
+        }
+        _ => {}
+    }
 }
 
 /// Runs a binary: its exit code, or 70 where it panicked, which is a bug.

@@ -8,8 +8,8 @@ mod run;
 mod summary;
 mod table;
 
-pub use cli::{BoxArgs, Common, Exit, existing_folder_of, main, print};
+pub use cli::{BoxArgs, Common, Exit, check_out, main, print};
 pub use progress::Bar;
 pub use run::{Failed, Run};
-pub use summary::{count_summary, region_summary};
+pub use summary::{count_summary, region_alerts, region_summary};
 pub use table::Table;

@@ -13,6 +13,9 @@ pub struct Bar {
     log: Option<Mutex<Instant>>,
 }
 
+/// Characters of an error on the screen.
+const SHORT: usize = 600;
+
 const EVERY: Duration = Duration::from_secs(60);
 
 impl Bar {
@@ -65,7 +68,13 @@ impl Progress for Bar {
     fn file(&self, file: &FileCount) {
         self.bar.set_message(format!("{}/{} files", self.done() + 1, self.files));
         if let Some(error) = &file.error {
-            self.bar.suspend(|| eprintln!("failed: {error}"));
+            // A list of all columns belongs in the report, not on the screen a thousand times.
+            let mut text = error.to_string();
+            if let Some((at, _)) = text.char_indices().nth(SHORT) {
+                text.truncate(at);
+                text.push_str("… (whole in the report)");
+            }
+            self.bar.suspend(|| eprintln!("failed: {text}"));
         }
     }
 }

@@ -16,6 +16,8 @@ pub struct Run {
     pub bytes: u64,
     /// What did not work.
     pub failures: Vec<Failed>,
+    /// What is there, but should be looked at.
+    pub alerts: Vec<String>,
 }
 
 /// An item that did not work.
@@ -34,7 +36,14 @@ pub struct Failed {
 impl Run {
     /// Starts the clock.
     pub fn start(command: &'static str) -> Self {
-        Self { command, start: Instant::now(), counts: BTreeMap::new(), bytes: 0, failures: Vec::new() }
+        Self {
+            command,
+            start: Instant::now(),
+            counts: BTreeMap::new(),
+            bytes: 0,
+            failures: Vec::new(),
+            alerts: Vec::new(),
+        }
     }
 
     /// Notes an input that failed.
@@ -74,7 +83,7 @@ impl Run {
             "bytes": self.bytes,
             "seconds": self.start.elapsed().as_secs_f64(),
             "failures": self.failures,
-            "alerts": [],
+            "alerts": self.alerts,
         });
         let mut exit = exit;
         if let Some(dir) = &common.report {

@@ -1,5 +1,6 @@
 use crate::table::Table;
 use coaddkit_density::{Counts, RegionsFound};
+use coaddkit_sky::SelectionRule;
 use std::path::Path;
 
 /// What was counted: files if there are few, the cut-flow, the richest bricks, the totals.
@@ -72,14 +73,31 @@ pub fn region_summary(found: &RegionsFound, folder: &Path) -> String {
         regions.row([name.to_owned(), Table::number(region.members.len() as u64), area, objects, density]);
     }
     out.push_str(&format!("{regions}\n"));
-    if !found.unmatched.is_empty() {
-        let (bricks, objects) = (found.unmatched.len() as u64, found.unmatched_objects());
-        let [bricks, objects] = [bricks, objects].map(Table::number);
-        out.push_str(&format!(
-            "  {objects} objects in {bricks} bricks that the table lacks; see unmatched_counts.csv\n"
-        ));
+    for alert in region_alerts(found) {
+        out.push_str(&format!("  note    {alert}\n"));
     }
     out.push_str(&format!("  report  {}\n", folder.join("phase1p5_region_selection.md").display()));
     out.push_str(&format!("  map     {}\n", folder.join("density_map.png").display()));
     out
+}
+
+/// What a user of the regions should know before trusting them.
+pub fn region_alerts(found: &RegionsFound) -> Vec<String> {
+    let mut alerts = Vec::new();
+    let limits = &found.config.limits;
+    if found.selection.regions.is_empty() {
+        alerts.push("no brick passes, so there is no region".to_owned());
+    } else if found.selection.rule == SelectionRule::LargestByArea {
+        let (min, max) = (limits.min_area_deg2, limits.max_area_deg2);
+        alerts
+            .push(format!("no region has {min} to {max} deg²; chosen from the {} largest", limits.fallback));
+    }
+    if !found.unmatched.is_empty() {
+        let (bricks, objects) = (found.unmatched.len() as u64, found.unmatched_objects());
+        let [bricks, objects] = [bricks, objects].map(Table::number);
+        alerts.push(format!(
+            "{objects} objects in {bricks} bricks that the table lacks; see unmatched_counts.csv"
+        ));
+    }
+    alerts
 }

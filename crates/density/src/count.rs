@@ -1,8 +1,8 @@
 use crate::bricks::BrickTally;
-use crate::error::{Failure, FileError};
+use crate::error::{Failure, FileError, FootprintError};
 use coaddkit_fits::{Chunk, Column, ColumnType, ErrorKind, Fits, Scan, Table, Values};
-use coaddkit_photometry::{Cut, CutError, CutFlow, Evaluator, Text as CutText, Values as CutValues};
-use coaddkit_sky::Region;
+use coaddkit_photometry::{Cut, CutFlow, Evaluator, Text as CutText, Values as CutValues};
+use coaddkit_sky::{Region, RegionBounds};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -123,25 +123,28 @@ impl Count {
         Self { cut }
     }
 
-    /// Restricts the count to objects in `region` by the columns `ra` and `dec`; its clauses come before
-    /// those of the cut. Open sides add no clause, so the whole sky needs no such columns.
+    /// Restricts the count to objects within bounds of the columns `ra` and `dec`, in degrees, inclusive; across
+    /// right ascension 0 if the smallest is above the largest. The clauses come before those of the cut, and only
+    /// bounds that are given add one.
+    ///
+    /// Right ascensions are compared as they stand in the file, which is from 0 to below 360 in sweeps.
     ///
     /// # Errors
     ///
-    /// Only if the whole cut becomes longer than a cut may be.
-    pub fn footprint(self, region: &Region) -> Result<Self, CutError> {
-        let bounds = region.bounds();
-        let (ra_min, ra_max) = (bounds.ra_min_deg.unwrap_or(0.0), bounds.ra_max_deg.unwrap_or(360.0));
-        let (dec_min, dec_max) = (bounds.dec_min_deg.unwrap_or(-90.0), bounds.dec_max_deg.unwrap_or(90.0));
+    /// For bounds that are no region; and if the whole cut becomes longer than a cut may be.
+    pub fn footprint(self, bounds: RegionBounds) -> Result<Self, FootprintError> {
+        Region::from_bounds(bounds)?;
+        let RegionBounds { ra_min_deg, ra_max_deg, dec_min_deg, dec_max_deg } = bounds;
         let mut clauses = Vec::new();
-        if ra_min > ra_max {
-            clauses.push(format!("(ra >= {ra_min} | ra <= {ra_max})"));
-        } else {
-            clauses.extend((ra_min > 0.0).then(|| format!("ra >= {ra_min}")));
-            clauses.extend((ra_max < 360.0).then(|| format!("ra <= {ra_max}")));
+        match (ra_min_deg, ra_max_deg) {
+            (Some(min), Some(max)) if min > max => clauses.push(format!("(ra >= {min} | ra <= {max})")),
+            (min, max) => {
+                clauses.extend(min.map(|min| format!("ra >= {min}")));
+                clauses.extend(max.map(|max| format!("ra <= {max}")));
+            }
         }
-        clauses.extend((dec_min > -90.0).then(|| format!("dec >= {dec_min}")));
-        clauses.extend((dec_max < 90.0).then(|| format!("dec <= {dec_max}")));
+        clauses.extend(dec_min_deg.map(|min| format!("dec >= {min}")));
+        clauses.extend(dec_max_deg.map(|max| format!("dec <= {max}")));
         if clauses.is_empty() {
             return Ok(self);
         }

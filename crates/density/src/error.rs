@@ -21,7 +21,11 @@ impl Failure {
             io::ErrorKind::NotFound
             | io::ErrorKind::PermissionDenied
             | io::ErrorKind::IsADirectory
-            | io::ErrorKind::NotADirectory => Self::Missing,
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::InvalidInput
+            | io::ErrorKind::InvalidFilename => Self::Missing,
+            // A loop of symbolic links has no kind of its own in stable Rust.
+            _ if cfg!(target_os = "linux") && error.raw_os_error() == Some(40) => Self::Missing,
             _ => Self::Transient,
         }
     }
@@ -65,4 +69,15 @@ impl FileError {
     pub(crate) fn cut(path: &Path, error: &CutError) -> Self {
         Self::bad_data(path, format_args!("HDU 1: {error}"))
     }
+}
+
+/// Why a footprint cannot be part of a cut.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error(transparent)]
+#[non_exhaustive]
+pub enum FootprintError {
+    /// The bounds are no region of the sky.
+    Bounds(#[from] coaddkit_sky::Error),
+    /// The clauses make no cut.
+    Cut(#[from] CutError),
 }

@@ -55,7 +55,7 @@ mod regions;
 mod report;
 
 pub use count::{Count, Counts, FileCount, Progress};
-pub use error::{Failure, FileError};
+pub use error::{Failure, FileError, FootprintError};
 pub use inputs::{read_bricks, read_counts};
 pub use products::InputNames;
 pub use publish::publish;

@@ -20,8 +20,8 @@ pub struct InputNames<'a> {
 }
 
 impl RegionsFound {
-    /// Writes all products into `folder`, which must exist; each is whole or absent, and equal inputs give equal
-    /// bytes.
+    /// Writes all products into `folder`, which is made if absent; each is whole or absent, and equal inputs give
+    /// equal bytes.
     ///
     /// - `bricks_all.csv`, the bricks in the footprint; `bricks_quality.csv` and `bricks_with_density.csv`, those that
     ///   pass; `primary_region_bricks.csv` and `backup_region_bricks.csv`, only a header if there is no such region;
@@ -32,6 +32,7 @@ impl RegionsFound {
     ///
     /// When the folder cannot be written.
     pub fn write(&self, folder: &Path, inputs: InputNames<'_>) -> io::Result<()> {
+        std::fs::create_dir_all(folder)?;
         let region = |rank: usize| {
             let region = self.selection.ranked.get(rank).map(|&region| &self.selection.regions[region]);
             region.into_iter().flat_map(|region| &region.members).map(|&member| &self.bricks[member])

@@ -70,9 +70,9 @@ pub enum RegionsError {
     DuplicateBrick {
         /// Its name.
         name: String,
-        /// Row of the first, from 1.
+        /// Row of the first, from 0.
         first: usize,
-        /// Row of the second, from 1.
+        /// Row of the second, from 0.
         second: usize,
     },
     /// A brick has two counts.
@@ -90,7 +90,7 @@ pub enum RegionsError {
     BadBrick {
         /// Its name.
         name: String,
-        /// Its row, from 1.
+        /// Its row, from 0.
         row: usize,
         /// What is wrong with it.
         source: coaddkit_sky::Error,
@@ -241,12 +241,14 @@ impl Regions {
         count: u64,
         cuts: &mut [CutLoss],
     ) -> Result<(SkyCoord, BrickDensity), RegionsError> {
-        let bad = |source| RegionsError::BadBrick { name: row.brickname.clone(), row: index + 1, source };
+        let bad = |source| RegionsError::BadBrick { name: row.brickname.clone(), row: index, source };
         let place = |ra, dec| SkyCoord::from_degrees(ra, dec).map_err(bad);
         let center = place(row.ra_deg, row.dec_deg)?;
         place(row.ra1_deg, row.dec1_deg)?;
         place(row.ra2_deg, row.dec2_deg)?;
-        let area_deg2 = box_area_deg2([row.ra1_deg, row.ra2_deg], [row.dec1_deg, row.dec2_deg]);
+        // An eastern edge below the western one lies beyond right ascension 0.
+        let ra2_deg = if row.ra2_deg < row.ra1_deg { row.ra2_deg + 360.0 } else { row.ra2_deg };
+        let area_deg2 = box_area_deg2([row.ra1_deg, ra2_deg], [row.dec1_deg, row.dec2_deg]);
         let state = if !self.footprint.contains(center) {
             BrickState::OutsideFootprint
         } else if self.quality.passes(&row, cuts) {
@@ -276,7 +278,7 @@ fn reject_duplicates(bricks: &[BrickRow]) -> Result<(), RegionsError> {
     let mut rows = HashMap::with_capacity(bricks.len());
     for (index, brick) in bricks.iter().enumerate() {
         if let Some(first) = rows.insert(brick.brickname.as_str(), index) {
-            let (first, second) = (first + 1, index + 1);
+            let second = index;
             return Err(RegionsError::DuplicateBrick { name: brick.brickname.clone(), first, second });
         }
     }

@@ -14,20 +14,33 @@ impl Counts {
     ///
     /// When the folder cannot be written.
     pub fn write(&self, csv: &Path, exit_code: u8) -> io::Result<()> {
-        if self.files.iter().any(|f| f.error.is_none()) {
+        let report = report_path(csv);
+        // Counts never stand beside the report of another run.
+        match std::fs::remove_file(&report) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
+        if self.any() {
             publish(csv, |out| {
                 writeln!(out, "brickname,lrg_count")?;
                 self.bricks.iter().try_for_each(|(name, n)| writeln!(out, "{name},{n}"))
             })?;
         }
-        publish(&report_path(csv), |out| {
-            serde_json::to_writer_pretty(&mut *out, &self.report(exit_code)).map_err(io::Error::from)?;
+        publish(&report, |out| {
+            serde_json::to_writer_pretty(&mut *out, &self.report(csv, exit_code)).map_err(io::Error::from)?;
             writeln!(out)
         })
     }
 
-    /// The report: every file with its rows, selection, time and error; the cut-flow; the totals.
-    pub fn report(&self, exit_code: u8) -> Value {
+    /// Whether there is anything to write.
+    fn any(&self) -> bool {
+        self.files.iter().any(|f| f.error.is_none())
+    }
+
+    /// The report: every file with its rows, selection, time and error; the cut-flow; the totals; the name of the
+    /// counts, null if there are none.
+    pub fn report(&self, csv: &Path, exit_code: u8) -> Value {
+        let name = csv.file_name().unwrap_or(csv.as_os_str());
         let files = self.files.iter().map(|f| {
             json!({
                 "path": f.path.to_string_lossy(),
@@ -44,6 +57,7 @@ impl Counts {
             .iter()
             .map(|c| json!({ "clause": c.clause, "in": c.given, "kept": c.kept, "lost": c.lost() }));
         json!({
+            "counts": self.any().then(|| name.to_string_lossy()),
             "files": files.collect::<Vec<_>>(),
             "cutflow": flow.collect::<Vec<_>>(),
             "bricks": self.bricks.len(),

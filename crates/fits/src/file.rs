@@ -136,8 +136,9 @@ impl Fits {
                 self.with(&walk.known[number - 1]).whole()?;
                 // What follows the last HDU and is no extension is not part of the file's structure.
                 let mut magic = [0; 9];
-                let n =
-                    read_full(&*shared.source, &mut magic, offset).map_err(|e| Error::io(at.clone(), e))?;
+                // Whatever breaks here is of the stream, not of an HDU that may not be there.
+                let n = read_full(&*shared.source, &mut magic, offset)
+                    .map_err(|e| Error::io(shared.location(None, Some(offset)), e))?;
                 if &magic[..n] != b"XTENSION=" {
                     walk.ended = true;
                     break;
@@ -281,9 +282,12 @@ impl Hdu {
     /// Fails if the stream ends before the data do. A compressed stream is inflated up to there.
     pub(crate) fn whole(&self) -> Result<(), Error> {
         let (needed, start) = (self.data_bytes(), self.data_offset());
+        if needed == 0 {
+            return Ok(());
+        }
         let io = |e| Error::io(self.shared.location(Some(self.index()), Some(start)), e);
         let source = &*self.shared.source;
-        if needed > 0 && source.is_sequential() {
+        if source.is_sequential() {
             read_full(source, &mut [0], start.saturating_add(needed - 1)).map_err(io)?;
         }
         match source.size().map_err(io)? {

@@ -34,7 +34,7 @@ fn main() -> ExitCode {
                     file["error"] = error.to_string().into();
                 }
                 print(&format!("{file}\n"));
-            } else {
+            } else if !hdus.is_empty() {
                 print(&text(path, &hdus, args.brief));
             }
             if let Some(error) = error {

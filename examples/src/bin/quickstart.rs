@@ -33,7 +33,11 @@ fn main() -> ExitCode {
 
 fn run(survey: &Path, out: &Path) -> Result<(), (Exit, String)> {
     let disk = |e: std::io::Error| (Exit::Transient, format!("cannot write to {}: {e}", out.display()));
+    if out.exists() && !out.is_dir() {
+        return Err((Exit::Usage, format!("--out {} is there and is no folder", out.display())));
+    }
     std::fs::create_dir_all(out).map_err(disk)?;
+    let out = &std::fs::canonicalize(out).map_err(disk)?;
 
     let list = survey.join("sweeps.txt");
     let text =
@@ -77,7 +81,7 @@ fn run(survey: &Path, out: &Path) -> Result<(), (Exit, String)> {
     print(
         "\nOn real data: download sweep files and a survey-bricks table of the Legacy Surveys, then\n\n  \
          cargo run --release --bin lrg-density -- count sweep-*.fits --variant v3 --deredden --out counts.csv\n  \
-         cargo run --release --bin lrg-density -- regions --counts counts.csv --bricks survey-bricks.fits.gz --out regions\n",
+         cargo run --release --bin lrg-density -- regions --counts counts.csv --bricks survey-bricks-dr10-south.fits.gz --out regions\n",
     );
     Ok(())
 }

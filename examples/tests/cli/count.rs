@@ -80,6 +80,7 @@ fn counts_and_report_have_the_pinned_form() {
         (&run["command"], &run["status"], &run["exit_code"]),
         (&"lrg-density count".into(), &"complete".into(), &0.into())
     );
+    assert_eq!(r["counts"], "counts.csv");
     for key in ["version", "counts", "bytes", "seconds", "failures", "alerts"] {
         assert!(!run[key].is_null(), "{key}");
     }
@@ -112,6 +113,10 @@ fn presets_dust_and_boxes() {
     assert_eq!(selected(&["--ra-min", "358", "--ra-max", "1"]), 2);
     assert_eq!(selected(&["--ra-min", "1", "--ra-max", "358"]), 0);
     assert_eq!(selected(&["--dec-max", "-0.5"]), 0);
+    // A bound that is given is a cut, also at the end of its range.
+    let ran = count(&["a.fits", "--dec-max", "90", "--out", "c.csv"], dir.path());
+    assert_eq!(ran.code, 0);
+    assert_eq!(report(&dir.path().join("c.csv"))["cutflow"][0]["clause"], "dec <= 90");
 }
 
 #[test]
@@ -155,6 +160,7 @@ fn a_file_that_fails_is_listed_and_contributes_nothing() {
     let ran = count(&["cut.fits", "absent.fits", "--out", "c.csv", "--json"], dir.path());
     assert_eq!((ran.code, ran.report()["status"].as_str().unwrap()), (65, "failed"));
     assert!(!csv.exists());
+    assert!(report(&csv)["counts"].is_null());
     assert!(names(dir.path()).iter().all(|n| !n.contains(".part-")), "{:?}", names(dir.path()));
 }
 
@@ -269,6 +275,42 @@ fn wrong_command_lines() {
 }
 
 #[test]
+fn survey_files_are_not_overwritten() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = sweep(&[LRG]);
+    std::fs::write(dir.path().join("a.fits"), &data).unwrap();
+    std::fs::write(dir.path().join("b.fits"), &data).unwrap();
+    std::fs::write(dir.path().join("c.report.json"), gzip(&data)).unwrap();
+    std::fs::write(dir.path().join("list.txt"), "a.fits\n").unwrap();
+    for (args, says) in [
+        (&["a.fits", "--out", "a.fits"][..], "would overwrite a.fits"),
+        // A forgotten name: the shell made a sweep the output.
+        (&["a.fits", "--out", "b.fits"], "b.fits is a FITS or gzip file"),
+        (&["a.fits", "--out", "c.csv"], "c.report.json is a FITS or gzip file"),
+        (&["--list", "list.txt", "--out", "list.txt"], "would overwrite list.txt"),
+        (&["a.fits", "--out", "report.json", "--report", "."], "would overwrite report.json"),
+        (&["a.fits", "--out", "new/"], "is a folder"),
+    ] {
+        let ran = count(args, dir.path());
+        assert_eq!(ran.code, 2, "{args:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains(says), "{args:?}: {}", ran.stderr);
+    }
+    assert_eq!(std::fs::read(dir.path().join("a.fits")).unwrap(), data);
+    // The last but one asked for a report of the run, and got that.
+    assert_eq!(names(dir.path()), ["a.fits", "b.fits", "c.report.json", "list.txt", "report.json"]);
+}
+
+#[test]
+fn a_full_disk_behind_stdout_is_no_success() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("a.fits"), sweep(&[LRG])).unwrap();
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_lrg-density"));
+    command.args(["count", "a.fits", "--out", "c.csv", "--json"]).current_dir(dir.path()).stdout(full);
+    assert_eq!(command.status().unwrap().code(), Some(75));
+}
+
+#[test]
 fn lists_skip_comments_and_stop_at_max_sweeps() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("sub");
@@ -277,7 +319,8 @@ fn lists_skip_comments_and_stop_at_max_sweeps() {
         std::fs::write(folder.join(name), sweep(&vec![LRG; n])).unwrap();
     }
     // Relative to the list, with Windows line ends.
-    std::fs::write(folder.join("list.txt"), "# all\r\n\r\n a.fits \r\nb.fits\r\n# c\r\nc.fits\r\n").unwrap();
+    std::fs::write(folder.join("list.txt"), "\u{feff}# all\r\n\r\n a.fits \r\nb.fits\r\n# c\r\nc.fits\r\n")
+        .unwrap();
     for (max, selected) in [("0", 7), ("1", 1), ("2", 3), ("9", 7)] {
         let ran = count(&["--list", "sub/list.txt", "--max-sweeps", max, "--out", "c.csv"], dir.path());
         assert_eq!(ran.code, 0, "{}", ran.stderr);

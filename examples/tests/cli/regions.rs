@@ -78,6 +78,16 @@ fn joins_cuts_and_selects() {
         (&6.into(), &5.into(), &2.into(), &1.into())
     );
 
+    let alerts = ran.report()["alerts"].to_string();
+    assert!(
+        alerts.contains("no region has 100 to 400 deg²") && alerts.contains("9 objects in 1 bricks"),
+        "{alerts}"
+    );
+    let ran = regions(&[&args[..], &["--ebv-max", "0"]].concat(), dir.path());
+    assert!(ran.code == 0 && ran.report()["alerts"].to_string().contains("no brick passes"));
+    let ran = regions(&[&args[..], &["--area-min", "0.1"]].concat(), dir.path());
+    assert!(ran.code == 0 && !ran.report()["alerts"].to_string().contains("no region has"));
+
     let ran = regions(&[&args[..], &["--ebv-max", "none"]].concat(), dir.path());
     assert_eq!((ran.code, ran.report()["counts"]["regions"].clone()), (0, Value::from(1)));
     let ran = regions(&[&args[..], &["--ra-min", "359", "--ra-max", "0.2"]].concat(), dir.path());
@@ -87,7 +97,7 @@ fn joins_cuts_and_selects() {
 #[test]
 fn equal_inputs_give_equal_bytes() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("counts.csv"), "brickname,lrg_count\n0001p001,3\n").unwrap();
+    std::fs::write(dir.path().join("counts.csv"), "brickname,lrg_count\n3591m010,3\n").unwrap();
     let bricks = fixture("survey-bricks-mini.fits.gz");
     for out in ["a", "b"] {
         let ran = regions(
@@ -114,6 +124,7 @@ fn bad_inputs_and_command_lines() {
         ("negative.csv", "brickname,lrg_count\n0100p000,-1\n"),
         ("short.csv", "brickname,lrg_count\n0100p000\n"),
         ("twice.csv", "brickname,lrg_count\n0100p000,1\n0100p000,2\n"),
+        ("elsewhere.csv", "brickname,lrg_count\n3100p000,1\n"),
     ] {
         std::fs::write(dir.path().join(name), text).unwrap();
     }
@@ -130,6 +141,7 @@ fn bad_inputs_and_command_lines() {
         ("negative.csv", "bricks.fits", &[], 65, "line 2"),
         ("short.csv", "bricks.fits", &[], 65, "line 2"),
         ("twice.csv", "bricks.fits", &[], 65, "brick 0100p000 has two counts"),
+        ("elsewhere.csv", "bricks.fits", &[], 65, "no brick of elsewhere.csv is in bricks.fits"),
         ("good.csv", "good.csv", &[], 65, "not a FITS file"),
         ("good.csv", "noebv.fits", &[], 65, "no column dec"),
         ("good.csv", "bricks.fits", &["--ebv-max", "nan"], 2, "ebv-max"),

@@ -10,17 +10,17 @@ use super::CutLoss;
 pub struct BrickRow {
     /// Name.
     pub brickname: String,
-    /// Right ascension of the centre.
+    /// Right ascension of the centre, 0 to 360.
     pub ra_deg: f64,
     /// Declination of the centre.
     pub dec_deg: f64,
-    /// Western edge.
+    /// Right ascension of the western edge, 0 to 360.
     pub ra1_deg: f64,
-    /// Eastern edge.
+    /// Right ascension of the eastern edge, 0 to 360; below that of the western one if the brick lies across 0.
     pub ra2_deg: f64,
-    /// Southern edge.
+    /// Declination of the southern edge.
     pub dec1_deg: f64,
-    /// Northern edge.
+    /// Declination of the northern edge.
     pub dec2_deg: f64,
     /// Median width of the point-spread function (FWHM) in g, r and z.
     pub psfsize_arcsec: [f32; 3],

@@ -1,6 +1,6 @@
 use crate::inputs::sweeps;
 use coaddkit_density::{Count, Counts, report_path};
-use coaddkit_examples::{Bar, BoxArgs, Common, Exit, Run, count_summary, existing_folder_of, print};
+use coaddkit_examples::{Bar, BoxArgs, Common, Exit, Run, check_out, count_summary, print};
 use coaddkit_photometry::{Cut, lrg};
 use std::path::PathBuf;
 
@@ -44,6 +44,11 @@ pub fn run(args: &Args) -> Exit {
         Ok(files) => files,
         Err((exit, reason)) => return run.refuse(common, exit, &reason),
     };
+    let report = common.report.as_ref().map(|dir| dir.join("report.json"));
+    let others: Vec<_> = files.iter().chain(&args.list).chain(&report).map(|p| &**p).collect();
+    if let Err(reason) = check_out(&args.out, &others) {
+        return run.refuse(common, Exit::Usage, &reason);
+    }
     let bytes = files.iter().filter_map(|f| std::fs::metadata(f).ok()).map(|m| m.len()).sum();
     let bar = Bar::new(files.len() as u64, bytes, common.quiet);
     let counts = common.on_threads(|| count.run(&files, &bar));
@@ -68,17 +73,12 @@ pub fn run(args: &Args) -> Exit {
 
 /// Everything that can be wrong with the command line, before any file is opened.
 fn configure(args: &Args) -> Result<Count, String> {
-    existing_folder_of(&args.out)?;
     let cut: Cut = match &args.cut {
         Some(text) => text.parse().map_err(|e| format!("--cut does not parse\n{e}"))?,
         None if args.deredden => lrg::cut(args.variant, lrg::Photometry::Dereddened),
         None => lrg::cut(args.variant, lrg::Photometry::Observed),
     };
-    let mut count = Count::new(cut);
-    if let Some(region) = args.footprint.region().map_err(|e| e.to_string())? {
-        count = count.footprint(&region).map_err(|e| e.to_string())?;
-    }
-    Ok(count)
+    Count::new(cut).footprint(args.footprint.bounds()).map_err(|e| e.to_string())
 }
 
 /// The products of the run, where there are any.

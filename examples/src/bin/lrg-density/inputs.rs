@@ -25,20 +25,36 @@ pub fn sweeps(named: &[PathBuf], list: Option<&Path>, max: usize) -> Result<Vec<
 fn read_list(list: &Path) -> Result<Vec<PathBuf>, (Exit, String)> {
     let bytes = std::fs::read(list)
         .map_err(|e| (Exit::Missing, format!("cannot read the list {}: {e}", list.display())))?;
-    let text = String::from_utf8(bytes)
-        .map_err(|_| (Exit::BadData, format!("the list {} is not text (UTF-8)", list.display())))?;
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let paths: Vec<_> = lines.map(|line| beside(list, line)).collect();
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    let lines = bytes.split(|&b| b == b'\n').map(<[u8]>::trim_ascii);
+    let mut paths = Vec::new();
+    for (number, line) in (1..).zip(lines).filter(|(_, line)| !line.is_empty() && !line.starts_with(b"#")) {
+        let path = path_of(line).filter(|_| !line.contains(&0)).ok_or_else(|| {
+            (Exit::BadData, format!("line {number} of the list {} is no path", list.display()))
+        })?;
+        paths.push(beside(list, path));
+    }
     if paths.is_empty() {
         return Err((Exit::Usage, format!("the list {} names no files", list.display())));
     }
     Ok(paths)
 }
 
+/// On Unix a path may be any bytes.
+#[cfg(unix)]
+fn path_of(line: &[u8]) -> Option<PathBuf> {
+    use std::os::unix::ffi::OsStrExt;
+    Some(std::ffi::OsStr::from_bytes(line).into())
+}
+
+#[cfg(not(unix))]
+fn path_of(line: &[u8]) -> Option<PathBuf> {
+    std::str::from_utf8(line).ok().map(PathBuf::from)
+}
+
 /// A relative path counts from here or, where there is no such file, from the folder of the list.
-fn beside(list: &Path, line: &str) -> PathBuf {
-    let path = PathBuf::from(line);
-    let near = list.parent().map(|folder| folder.join(line));
+fn beside(list: &Path, path: PathBuf) -> PathBuf {
+    let near = list.parent().map(|folder| folder.join(&path));
     match near {
         Some(near) if path.is_relative() && !path.exists() && near.exists() => near,
         _ => path,

@@ -1,6 +1,6 @@
 use coaddkit_density::{FileError, InputNames, Quality, Regions, read_bricks, read_counts};
-use coaddkit_examples::{BoxArgs, Common, Exit, Run, print, region_summary};
-use coaddkit_sky::{Adjacency, RegionLimits};
+use coaddkit_examples::{BoxArgs, Common, Exit, Run, print, region_alerts, region_summary};
+use coaddkit_sky::{Adjacency, Region, RegionLimits};
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
@@ -8,7 +8,8 @@ pub struct Args {
     /// Counts per brick, as `lrg-density count` writes them (CSV, also gzipped)
     #[arg(long, value_name = "FILE")]
     counts: PathBuf,
-    /// A survey-bricks table (FITS, also gzipped)
+    /// A survey-bricks table (FITS, also gzipped) with BRICKNAME, RA, DEC, RA1, RA2, DEC1, DEC2, EBV, PSFSIZE_R and
+    /// PSFDEPTH_R, such as survey-bricks-dr10-south.fits.gz
     #[arg(long, value_name = "FILE")]
     bricks: PathBuf,
     /// Where tables, report and map go
@@ -84,9 +85,15 @@ pub fn run(args: &Args) -> Exit {
         ("regions", found.selection.regions.len() as u64),
         ("unmatched_bricks", found.unmatched.len() as u64),
     ]);
+    if found.all.objects == 0 && !found.unmatched.is_empty() {
+        let (bricks, counts) = (args.bricks.display(), args.counts.display());
+        let reason = format!("no brick of {counts} is in {bricks}; they do not belong together");
+        return run.refuse(common, Exit::BadData, &reason);
+    }
+    run.alerts = region_alerts(&found);
     let (bricks, counts) = (args.bricks.to_string_lossy(), args.counts.to_string_lossy());
     let names = InputNames { bricks: &bricks, counts: &counts };
-    if let Err(e) = std::fs::create_dir_all(&args.out).and_then(|()| found.write(&args.out, names)) {
+    if let Err(e) = found.write(&args.out, names) {
         return run.refuse(common, Exit::Transient, &format!("cannot write to {}: {e}", args.out.display()));
     }
     if !common.quiet {
@@ -117,8 +124,6 @@ fn configure(args: &Args) -> Result<Regions, String> {
         },
         ..Regions::default()
     };
-    if let Some(region) = args.footprint.region().map_err(|e| e.to_string())? {
-        job.footprint = region;
-    }
+    job.footprint = Region::from_bounds(args.footprint.bounds()).map_err(|e| e.to_string())?;
     Ok(job)
 }
