@@ -16,6 +16,8 @@ pub struct Run {
     pub bytes: u64,
     /// What did not work.
     pub failures: Vec<Failed>,
+    /// Further keys of the report.
+    pub extra: serde_json::Map<String, serde_json::Value>,
 }
 
 /// An item that did not work.
@@ -34,7 +36,14 @@ pub struct Failed {
 impl Run {
     /// Starts the clock.
     pub fn start(command: &'static str) -> Self {
-        Self { command, start: Instant::now(), counts: BTreeMap::new(), bytes: 0, failures: Vec::new() }
+        Self {
+            command,
+            start: Instant::now(),
+            counts: BTreeMap::new(),
+            bytes: 0,
+            failures: Vec::new(),
+            extra: serde_json::Map::new(),
+        }
     }
 
     /// Notes an input that failed.
@@ -65,7 +74,7 @@ impl Run {
             _ if self.counts.get("done").is_some_and(|&n| n > 0) => "incomplete",
             _ => "failed",
         };
-        let report = json!({
+        let mut report = json!({
             "command": self.command,
             "version": env!("CARGO_PKG_VERSION"),
             "status": status,
@@ -76,6 +85,9 @@ impl Run {
             "failures": self.failures,
             "alerts": [],
         });
+        for (key, value) in self.extra {
+            report[key] = value;
+        }
         let mut exit = exit;
         if let Some(dir) = &common.report {
             let written = std::fs::create_dir_all(dir).and_then(|()| {
