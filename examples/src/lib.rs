@@ -3,12 +3,14 @@
 #![forbid(unsafe_code)]
 
 mod cli;
+mod digest;
 mod progress;
 mod run;
 mod summary;
 mod table;
 
 pub use cli::{BoxArgs, Common, Exit, check_out, main, print};
+pub use digest::{ColumnDigest, ImageDigest, Stats, column_digest, image_digest};
 pub use progress::Bar;
 pub use run::{Failed, Run};
 pub use summary::{count_summary, region_alerts, region_summary};

@@ -39,6 +39,15 @@ impl Bar {
         self.bar.finish_and_clear();
     }
 
+    /// One more file is done, of this many bytes; says why if it failed.
+    pub fn file_done(&self, bytes: u64, failed: Option<&str>) {
+        self.bar.set_message(format!("{}/{} files", self.done() + 1, self.files));
+        if let Some(why) = failed {
+            self.bar.suspend(|| eprintln!("failed: {why}"));
+        }
+        self.bytes(bytes);
+    }
+
     fn done(&self) -> u64 {
         self.bar.message().split('/').next().and_then(|n| n.parse().ok()).unwrap_or(0)
     }

@@ -18,6 +18,8 @@ pub struct Run {
     pub failures: Vec<Failed>,
     /// What is there, but should be looked at.
     pub alerts: Vec<String>,
+    /// Further keys of the report.
+    pub extra: serde_json::Map<String, serde_json::Value>,
 }
 
 /// An item that did not work.
@@ -43,6 +45,7 @@ impl Run {
             bytes: 0,
             failures: Vec::new(),
             alerts: Vec::new(),
+            extra: serde_json::Map::new(),
         }
     }
 
@@ -74,7 +77,7 @@ impl Run {
             _ if self.counts.get("done").is_some_and(|&n| n > 0) => "incomplete",
             _ => "failed",
         };
-        let report = json!({
+        let mut report = json!({
             "command": self.command,
             "version": env!("CARGO_PKG_VERSION"),
             "status": status,
@@ -85,6 +88,9 @@ impl Run {
             "failures": self.failures,
             "alerts": self.alerts,
         });
+        for (key, value) in self.extra {
+            report[key] = value;
+        }
         let mut exit = exit;
         if let Some(dir) = &common.report {
             let written = std::fs::create_dir_all(dir).and_then(|()| {

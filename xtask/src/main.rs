@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 mod check;
+mod conformance;
 mod files;
 mod fixtures;
 mod oracle;
@@ -19,6 +20,8 @@ cargo xtask TASK
   ci [STEP...]             the same, with tools installed where that is possible, and a skip counted as a failure
   check                    the rules of the workspace: who imports whom, sizes, licences, documentation lints
   vectors DIR              compare the crates with reference values made by the reference implementations
+  conformance DIR          compare every image and column of real files with what other readers read; DIR holds the
+                           files and oracle.json, oracle_tables.json
   fixtures [--check]       write the miniature survey to fixtures/, or check that it is what the generator makes
   sweep OUT --rows N       write a sweep catalogue of N rows
         [--lc EPOCHS]      with the light-curve columns of earlier releases
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
         "ci" => test::run(rest, true),
         "check" => check::run(rest),
         "vectors" => vectors::run(rest),
+        "conformance" => conformance::run(rest),
         "fixtures" => fixtures::run(rest),
         "sweep" => sweep::run(rest),
         "peers" => peers::run(rest),

@@ -32,8 +32,10 @@ pub enum ColumnType {
     Array32,
     /// `Q`: descriptor of a variable-length array, 64-bit.
     Array64,
-    /// A field of an ASCII table.
-    Ascii,
+    /// `I` of an ASCII table: an integer in decimal digits.
+    AsciiInteger,
+    /// `F`, `E` or `D` of an ASCII table: a number in decimal digits.
+    AsciiReal,
 }
 
 /// One column of a table.
@@ -60,6 +62,26 @@ pub struct Column {
     pub zero: f64,
     /// TNULL of an integer column.
     pub null: Option<i64>,
+    /// TNULL of a number in an ASCII table: the text that stands for null, without surrounding blanks.
+    pub null_text: Option<String>,
+    /// What the variable-length arrays of a `P` or `Q` column hold.
+    pub element: Option<ColumnType>,
+    /// TDIM: the shape of a field, slowest axis first. For text the last axis is the length of a string. `None`
+    /// where it is absent, malformed or larger than the field.
+    pub dim: Option<Vec<u64>>,
+    /// Digits after the implied decimal point of an ASCII number.
+    pub(crate) decimals: u32,
+}
+
+/// Which of its two sets of formats a table is read by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// An ASCII table.
+    Ascii,
+    /// A binary table as it is stored: TFORM.
+    Stored,
+    /// A tile-compressed table as it was before it was compressed: ZFORM.
+    Original,
 }
 
 impl ColumnType {
@@ -83,9 +105,9 @@ impl ColumnType {
     }
 
     /// Bytes of `repeat` elements.
-    fn width(self, repeat: u64) -> Option<u64> {
+    pub(crate) fn width(self, repeat: u64) -> Option<u64> {
         match self {
-            Self::Logical | Self::U8 | Self::Text | Self::Ascii => Some(repeat),
+            Self::Logical | Self::U8 | Self::Text | Self::AsciiInteger | Self::AsciiReal => Some(repeat),
             Self::Bit => Some(repeat.div_ceil(8)),
             Self::I16 => repeat.checked_mul(2),
             Self::I32 | Self::F32 => repeat.checked_mul(4),
@@ -95,21 +117,58 @@ impl ColumnType {
     }
 }
 
-/// Splits a binary TFORM into repeat count and type.
-fn parse_tform(tform: &str) -> Option<(u64, ColumnType)> {
-    let tform = tform.trim();
-    let digits = tform.bytes().take_while(u8::is_ascii_digit).count();
-    let repeat = if digits == 0 { 1 } else { tform[..digits].parse().ok()? };
-    let kind = ColumnType::from_code(tform.as_bytes().get(digits)?.to_ascii_uppercase())?;
-    let arrays = matches!(kind, ColumnType::Array32 | ColumnType::Array64);
-    // A field holds at most one descriptor (FITS 4.0, section 7.3.5).
-    (!(arrays && repeat > 1)).then_some((repeat, kind))
+/// A field format taken apart.
+struct Format {
+    repeat: u64,
+    kind: ColumnType,
+    width: u64,
+    element: Option<ColumnType>,
+    decimals: u32,
 }
 
-/// Width of an ASCII-table field from its format: `I5`, `E10.4`, `A12`.
-fn ascii_width(tform: &str) -> Option<u64> {
-    let rest = tform.trim().strip_prefix(['A', 'I', 'F', 'E', 'D'])?;
-    rest.split('.').next()?.parse().ok()
+impl Format {
+    /// A binary TFORM: `5E`, `12A`, `1PJ(30)`.
+    fn binary(tform: &str) -> Option<Self> {
+        let digits = tform.bytes().take_while(u8::is_ascii_digit).count();
+        let repeat = if digits == 0 { 1 } else { tform[..digits].parse().ok()? };
+        let letter = |at: usize| {
+            tform.as_bytes().get(at).and_then(|code| ColumnType::from_code(code.to_ascii_uppercase()))
+        };
+        let kind = letter(digits)?;
+        let mut element = None;
+        if matches!(kind, ColumnType::Array32 | ColumnType::Array64) {
+            element = Some(letter(digits + 1)?);
+            // A field holds at most one descriptor, and arrays of arrays do not exist (FITS 4.0, section 7.3.5).
+            let nested = matches!(element, Some(ColumnType::Array32 | ColumnType::Array64));
+            if repeat > 1 || nested {
+                return None;
+            }
+        }
+        Some(Self { repeat, kind, width: kind.width(repeat)?, element, decimals: 0 })
+    }
+
+    /// The format of an ASCII-table field: `A12`, `I5`, `F9.3`, `E10.4`, `D20.12` (FITS 4.0, section 7.2.1).
+    fn ascii(tform: &str) -> Option<Self> {
+        let (code, rest) = (tform.chars().next()?, tform.get(1..)?);
+        let (width, decimals) = rest.split_once('.').map_or((rest, None), |(w, d)| (w, Some(d)));
+        let decimals = decimals.map(str::parse).transpose().ok()?;
+        let width: u64 = width.parse().ok()?;
+        let (repeat, kind) = match (code.to_ascii_uppercase(), decimals) {
+            ('A', None) => (width, ColumnType::Text),
+            ('I', None) => (1, ColumnType::AsciiInteger),
+            ('F' | 'E' | 'D', _) => (1, ColumnType::AsciiReal),
+            _ => return None,
+        };
+        Some(Self { repeat, kind, width, element: None, decimals: decimals.unwrap_or(0) })
+    }
+}
+
+/// TDIM: `(4,3)` is 3 rows of 4.
+pub(crate) fn dimensions(tdim: &str) -> Option<Vec<u64>> {
+    let inner = tdim.trim().strip_prefix('(')?.strip_suffix(')')?;
+    let mut axes: Vec<u64> = inner.split(',').map(|n| n.trim().parse().ok()).collect::<Option<_>>()?;
+    axes.reverse();
+    Some(axes)
 }
 
 /// The per-column keywords, gathered in one pass: a sweep has 400 cards and asking for each is quadratic.
@@ -122,26 +181,25 @@ struct Keywords {
     scale: Option<Value>,
     zero: Option<Value>,
     null: Option<Value>,
+    dim: Option<Value>,
 }
 
 /// All columns of a table with `row_bytes` (NAXIS1) bytes a row.
-pub(crate) fn columns(header: &Header, ascii: bool, row_bytes: u64) -> Result<Vec<Column>, ErrorKind> {
+pub(crate) fn columns(header: &Header, form: Form, row_bytes: u64) -> Result<Vec<Column>, ErrorKind> {
     let bad = |keyword: String, problem: String| ErrorKind::Header { keyword, problem };
     let count = crate::structure::integer_at_least(header, "TFIELDS", 0)?
         .ok_or_else(|| bad("TFIELDS".into(), "is missing".into()))?;
     if count > 999 {
         return Err(bad("TFIELDS".into(), format!("is {count}, must be at most 999")));
     }
-    let compressed = header.logical("ZTABLE") == Some(true);
     let mut keywords = vec![Keywords::default(); count as usize];
     for (index, card) in header.cards().enumerate() {
         let keyword = card.short_keyword();
         let digits = keyword.iter().rev().take_while(|b| b.is_ascii_digit()).count();
         let (stem, number) = keyword.split_at(keyword.len() - digits);
         let slot = match stem {
-            b"TTYPE" | b"TFORM" | b"ZFORM" | b"TUNIT" | b"TBCOL" | b"TSCAL" | b"TZERO" | b"TNULL" => {
-                std::str::from_utf8(number).ok().and_then(|n| n.parse::<usize>().ok())
-            }
+            b"TTYPE" | b"TFORM" | b"ZFORM" | b"TUNIT" | b"TBCOL" | b"TSCAL" | b"TZERO" | b"TNULL"
+            | b"TDIM" => std::str::from_utf8(number).ok().and_then(|n| n.parse::<usize>().ok()),
             _ => None,
         };
         let Some(entry) = slot.and_then(|n| n.checked_sub(1)).and_then(|n| keywords.get_mut(n)) else {
@@ -153,40 +211,39 @@ pub(crate) fn columns(header: &Header, ascii: bool, row_bytes: u64) -> Result<Ve
             b"TTYPE" if entry.name.is_none() => entry.name = text(&value),
             b"TUNIT" if entry.unit.is_none() => entry.unit = text(&value),
             // In a compressed table TFORM describes the descriptors and ZFORM the values.
-            b"ZFORM" if compressed => entry.form = Some(value),
-            b"TFORM" => _ = (!compressed).then(|| entry.form.get_or_insert(value)),
+            b"ZFORM" if form == Form::Original => _ = entry.form.get_or_insert(value),
+            b"TFORM" if form != Form::Original => _ = entry.form.get_or_insert(value),
             b"TBCOL" => _ = entry.start.get_or_insert(value),
             b"TSCAL" => _ = entry.scale.get_or_insert(value),
             b"TZERO" => _ = entry.zero.get_or_insert(value),
             b"TNULL" => _ = entry.null.get_or_insert(value),
+            b"TDIM" => _ = entry.dim.get_or_insert(value),
             _ => {}
         }
     }
+    let (keyword, row_keyword) =
+        if form == Form::Original { ("ZFORM", "ZNAXIS1") } else { ("TFORM", "NAXIS1") };
     let mut offset = 0_u64;
     let mut columns = Vec::with_capacity(keywords.len());
     for (n, k) in (1..).zip(keywords) {
         let tform = match k.form {
             Some(Value::Text(t)) => t.trim().to_owned(),
-            Some(v) => return Err(bad(format!("TFORM{n}"), format!("is {v}, must be a string"))),
-            None => return Err(bad(format!("TFORM{n}"), "is missing".into())),
+            Some(v) => return Err(bad(format!("{keyword}{n}"), format!("is {v}, must be a string"))),
+            None => return Err(bad(format!("{keyword}{n}"), "is missing".into())),
         };
-        let unknown = || bad(format!("TFORM{n}"), format!("is '{tform}', which is not a field format"));
-        let (repeat, kind, width);
-        if ascii {
-            width = ascii_width(&tform).ok_or_else(unknown)?;
-            (repeat, kind) = (1, ColumnType::Ascii);
+        let unknown = || bad(format!("{keyword}{n}"), format!("is '{tform}', which is not a field format"));
+        let format = if form == Form::Ascii { Format::ascii(&tform) } else { Format::binary(&tform) };
+        let Format { repeat, kind, width, element, decimals } = format.ok_or_else(unknown)?;
+        if form == Form::Ascii {
             offset = match k.start {
                 Some(Value::Integer(start)) if start >= 1 => start.unsigned_abs() - 1,
                 _ => return Err(bad(format!("TBCOL{n}"), "is missing or not a column number".into())),
             };
-        } else {
-            (repeat, kind) = parse_tform(&tform).ok_or_else(unknown)?;
-            width = kind.width(repeat).ok_or_else(unknown)?;
         }
         let end = offset.checked_add(width).ok_or_else(unknown)?;
-        if !compressed && end > row_bytes {
-            let problem = format!("ends at byte {end} of a row of {row_bytes} (NAXIS1)");
-            return Err(bad(format!("TFORM{n}"), problem));
+        if end > row_bytes {
+            let problem = format!("ends at byte {end} of a row of {row_bytes} ({row_keyword})");
+            return Err(bad(format!("{keyword}{n}"), problem));
         }
         let number = |v: Option<Value>, keyword: &str, default: f64| match v {
             None => Ok(default),
@@ -194,28 +251,39 @@ pub(crate) fn columns(header: &Header, ascii: bool, row_bytes: u64) -> Result<Ve
             Some(Value::Real(v)) => Ok(v),
             Some(v) => Err(bad(format!("{keyword}{n}"), format!("is {v}, must be a number"))),
         };
-        let null = match k.null {
-            Some(Value::Integer(v)) => Some(v),
-            // In an ASCII table TNULL is a string; elsewhere the standard allows integers only.
+        // A string in an ASCII table, an integer elsewhere; the standard has no other.
+        let (null, null_text) = match k.null {
+            Some(Value::Integer(v)) if form != Form::Ascii => (Some(v), None),
+            Some(Value::Text(t)) if form == Form::Ascii => (None, Some(t.trim().to_owned())),
+            _ => (None, None),
+        };
+        let dim = match &k.dim {
+            Some(Value::Text(t)) => dimensions(t),
             _ => None,
         };
+        let size = |axes: &[u64]| axes.iter().try_fold(1_u64, |product, &n| product.checked_mul(n));
+        let fits = |axes: &Vec<u64>| element.is_some() || size(axes).is_some_and(|n| n <= repeat);
         columns.push(Column {
             name: k.name.unwrap_or_default(),
             unit: k.unit.filter(|u| !u.is_empty()),
             scale: number(k.scale, "TSCAL", 1.0)?,
             zero: number(k.zero, "TZERO", 0.0)?,
             null,
+            null_text,
+            dim: dim.filter(fits),
             kind,
             repeat,
+            element,
+            decimals,
             offset,
             width,
             tform,
         });
         offset = end;
     }
-    if !ascii && !compressed && offset != row_bytes {
+    if form != Form::Ascii && offset != row_bytes {
         let problem = format!("is {row_bytes}, but the columns take {offset} bytes");
-        return Err(bad("NAXIS1".into(), problem));
+        return Err(bad(row_keyword.into(), problem));
     }
     Ok(columns)
 }

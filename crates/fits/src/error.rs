@@ -1,3 +1,4 @@
+use crate::structure::PixelType;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -87,6 +88,14 @@ pub enum ErrorKind {
         /// What is wrong with it.
         problem: String,
     },
+    /// A field of a table, or what it points to, is malformed.
+    #[error("column {column} {problem}")]
+    Field {
+        /// Name of the column.
+        column: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// There is no such HDU.
     #[error("there is no HDU {wanted}; the file has {found}")]
     MissingHdu {
@@ -121,6 +130,30 @@ pub enum ErrorKind {
         /// What was wanted.
         wanted: &'static str,
     },
+    /// The compressed data of an image tile are damaged or not what the header says.
+    #[error("tile {tile} ({codec}): {problem}")]
+    Tile {
+        /// The tile, from 0, which is also its row in the table.
+        tile: u64,
+        /// How the image is compressed.
+        codec: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The pixels are of a type that the one asked for cannot hold exactly.
+    #[error("the pixels are {own:?}, which {wanted:?} does not hold exactly")]
+    PixelType {
+        /// What the image holds.
+        own: PixelType,
+        /// What was asked for.
+        wanted: PixelType,
+    },
+    /// The section asked for is not one of this image.
+    #[error("no such section: {problem}")]
+    Section {
+        /// What is wrong with it.
+        problem: String,
+    },
     /// Legal FITS that this crate does not read yet, or another compression around the file.
     #[error("{what} is not supported")]
     Unsupported {
@@ -147,6 +180,15 @@ pub struct Error {
     inner: Box<(Location, ErrorKind)>,
 }
 
+impl ErrorKind {
+    pub(crate) fn io(source: io::Error) -> Self {
+        match source.get_ref().and_then(|e| e.downcast_ref::<crate::gzip::Damaged>()) {
+            Some(_) => Self::Gzip(source),
+            None => Self::Io(source),
+        }
+    }
+}
+
 impl Error {
     pub(crate) fn new(at: Location, kind: ErrorKind) -> Self {
         Self { inner: Box::new((at, kind)) }
@@ -154,11 +196,7 @@ impl Error {
 
     /// Wraps an error of the reader; damage inside a gzip stream is told apart from a failing disk.
     pub(crate) fn io(at: Location, source: io::Error) -> Self {
-        let kind = match source.get_ref().and_then(|e| e.downcast_ref::<crate::gzip::Damaged>()) {
-            Some(_) => ErrorKind::Gzip(source),
-            None => ErrorKind::Io(source),
-        };
-        Self::new(at, kind)
+        Self::new(at, ErrorKind::io(source))
     }
 
     /// Where it happened.
@@ -183,11 +221,15 @@ impl Error {
             ErrorKind::Gzip(_)
             | ErrorKind::NotFits { .. }
             | ErrorKind::Truncated { .. }
-            | ErrorKind::Header { .. } => ErrorClass::Data,
+            | ErrorKind::Header { .. }
+            | ErrorKind::Tile { .. }
+            | ErrorKind::Field { .. } => ErrorClass::Data,
             ErrorKind::MissingHdu { .. }
             | ErrorKind::WrongHdu { .. }
             | ErrorKind::MissingColumn { .. }
             | ErrorKind::ColumnType { .. }
+            | ErrorKind::PixelType { .. }
+            | ErrorKind::Section { .. }
             | ErrorKind::Unsupported { .. } => ErrorClass::Caller,
             ErrorKind::Limit { .. } => ErrorClass::Limit,
         }

@@ -1,6 +1,7 @@
 use crate::error::{Error, ErrorKind, Location};
 use crate::gzip::Gzip;
 use crate::header::{BLOCK, Header};
+use crate::image::Image;
 use crate::limits::Limits;
 use crate::source::{ReadAt, read_full};
 use crate::structure::{HduKind, PixelType, Structure, TileCompression};
@@ -16,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// compressed file does not need the last. Cloning is cheap, and clones share what was read.
 #[derive(Clone)]
 pub struct Fits {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 pub(crate) struct Shared {
@@ -75,6 +76,48 @@ impl Fits {
         Self::start(source, None, Limits::default())
     }
 
+    /// [`Self::open`] of a file that is read at once if it has at most `small` bytes.
+    pub(crate) fn open_small(path: &Path, small: u64) -> Result<Self, Error> {
+        let at = Location { path: Some(path.to_owned()), ..Location::default() };
+        let io = |e| Error::io(at.clone(), e);
+        let file = File::open(path).map_err(io)?;
+        let about = file.metadata().map_err(io)?;
+        if about.is_dir() {
+            return Err(Error::io(at, std::io::ErrorKind::IsADirectory.into()));
+        }
+        if about.len() > small || !about.is_file() {
+            return Self::start(file, Some(path), Limits::default());
+        }
+        let mut bytes = vec![0; about.len() as usize];
+        let n = read_full(&file, &mut bytes, 0).map_err(io)?;
+        bytes.truncate(n);
+        Self::start(bytes, Some(path), Limits::default())
+    }
+
+    /// The same file with a compressed stream inflated in memory, where that is whole and within the limits.
+    pub(crate) fn inflated(&self) -> Option<Self> {
+        let source = &*self.shared.source;
+        if !source.is_sequential() {
+            return None;
+        }
+        let mut bytes = Vec::new();
+        loop {
+            const STEP: usize = 1 << 20;
+            let at = bytes.len();
+            if at as u64 > self.shared.limits.buffer_bytes {
+                return None;
+            }
+            bytes.resize(at + STEP, 0);
+            let n = read_full(source, &mut bytes[at..], at as u64).ok()?;
+            bytes.truncate(at + n);
+            if n < STEP {
+                break;
+            }
+        }
+        source.check_to_end().ok()?;
+        Self::start(bytes, self.shared.path.as_deref(), self.shared.limits.clone()).ok()
+    }
+
     fn start(source: impl ReadAt + 'static, path: Option<&Path>, limits: Limits) -> Result<Self, Error> {
         let at = Location { path: path.map(Path::to_owned), ..Location::default() };
         let io = |e| Error::io(at.clone(), e);
@@ -125,7 +168,7 @@ impl Fits {
     }
 
     /// Follows the chain of HDUs up to `index`; `None` past the last one.
-    fn nth(&self, index: usize) -> Result<Option<Hdu>, Error> {
+    pub(crate) fn nth(&self, index: usize) -> Result<Option<Hdu>, Error> {
         let shared = &self.shared;
         let mut walk = shared.walk.lock().unwrap_or_else(PoisonError::into_inner);
         while walk.known.len() <= index && !walk.ended {
@@ -228,6 +271,9 @@ impl Hdu {
     }
 
     /// The type of a pixel after scaling; `None` for what is no image and for an impossible ZBITPIX.
+    ///
+    /// This is what the keywords say. Tiles may have nulls that only a column knows of; for that see
+    /// [`Image::pixel_type`].
     pub fn pixel_type(&self) -> Option<PixelType> {
         let image = matches!(self.kind(), HduKind::Image | HduKind::Groups);
         image.then(|| PixelType::of(self.header(), self.bitpix())).flatten()
@@ -262,6 +308,16 @@ impl Hdu {
         Table::new(self)
     }
 
+    /// This HDU as an image, plain or tile-compressed.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::WrongHdu`] if it is none or holds no data, [`ErrorKind::Header`] if its keywords make no
+    /// sense, [`ErrorKind::Unsupported`] for a compression that this crate does not know.
+    pub fn image(&self) -> Result<Image, Error> {
+        Image::new(self)
+    }
+
     pub(crate) fn describe(&self) -> String {
         match self.kind() {
             HduKind::Image if self.shape().is_empty() => "an image without data".to_owned(),
@@ -282,22 +338,23 @@ impl Hdu {
     /// Fails if the stream ends before the data do. A compressed stream is inflated up to there.
     pub(crate) fn whole(&self) -> Result<(), Error> {
         let (needed, start) = (self.data_bytes(), self.data_offset());
-        if needed == 0 {
-            return Ok(());
-        }
         let io = |e| Error::io(self.shared.location(Some(self.index()), Some(start)), e);
         let source = &*self.shared.source;
-        if source.is_sequential() {
+        if needed > 0 && source.is_sequential() {
             read_full(source, &mut [0], start.saturating_add(needed - 1)).map_err(io)?;
         }
-        match source.size().map_err(io)? {
-            Some(size) if size < start.saturating_add(needed) => {
-                let at = self.shared.location(Some(self.index()), Some(size));
-                let found = size.saturating_sub(start);
-                Err(Error::new(at, ErrorKind::Truncated { what: "data", needed, found }))
-            }
-            _ => Ok(()),
+        let Some(size) = source.size().map_err(io)? else { return Ok(()) };
+        let at = || self.shared.location(Some(self.index()), Some(size));
+        if size < start {
+            // Only blanks are missing, but they are part of the header.
+            let (needed, found) = (start - self.offset(), size.saturating_sub(self.offset()));
+            return Err(Error::new(at(), ErrorKind::Truncated { what: "header", needed, found }));
         }
+        if size - start < needed {
+            let found = size - start;
+            return Err(Error::new(at(), ErrorKind::Truncated { what: "data", needed, found }));
+        }
+        Ok(())
     }
 }
 

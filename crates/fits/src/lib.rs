@@ -1,4 +1,4 @@
-//! FITS 4.0 in pure Rust: headers, binary tables and bounded-memory scans.
+//! FITS 4.0 in pure Rust: headers, tables and bounded-memory scans, images, verification.
 //!
 //! A sky survey publishes its catalogues as FITS binary tables of half a gigabyte each, of which a job reads
 //! a tenth of the columns once. This crate opens such files, says exactly what is in them, and streams
@@ -6,9 +6,10 @@
 //!
 //! # Should I use it?
 //!
-//! Yes, to read headers and fixed-width binary-table columns (`.fits`, `.fits.gz`) quickly, in parallel and
-//! in constant memory, from files that may be damaged. Image pixels, variable-length arrays, ASCII-table
-//! values and writing are not here yet; see `docs/status.md` of the repository.
+//! Yes, to read headers, tables and images quickly, in parallel and in bounded memory, from files (`.fits`,
+//! `.fits.gz`, `.fits.fz`) that may be damaged: table columns of every type, also of ASCII and tile-compressed
+//! tables, and pixels with every tile compression of the standard, to the same bits as CFITSIO. [`verify`] says
+//! whether a file is whole. Writing is not here yet; see `docs/status.md` of the repository.
 //!
 //! # Example
 //!
@@ -45,6 +46,16 @@
 //! # }
 //! ```
 //!
+//! Images, plain or tile-compressed, are read whole or in part, in any type that holds their values:
+//!
+//! ```no_run
+//! # fn main() -> Result<(), coaddkit_fits::Error> {
+//! let image = coaddkit_fits::Fits::open("legacysurvey-0959p805-image-g.fits.fz")?.hdu(1)?.image()?;
+//! let stamp: Vec<f32> = image.section(&[1000..1064, 2000..2064])?; // rows, columns
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Why this shape
 //!
 //! The obvious reader maps the file and hands out whole columns. Measured on warm files, mapping costs more
@@ -61,33 +72,53 @@
 //!
 //! # Features
 //!
-//! - `rayon` (default): [`Scan::fold`] uses all threads of the current rayon pool.
+//! - `ndarray` (default): `Image::read_array` and `Image::section_array`.
+//! - `rayon` (default): [`Scan::fold`] and [`Image::read`] use all threads of the current rayon pool.
 //! - `zlib-rs`: inflate with zlib-rs, which is faster; it selects the backend of `flate2` for the whole build.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod arrays;
+mod ascii;
 mod card;
+mod checksum;
 mod column;
+mod decoder;
 mod error;
 mod file;
 mod gzip;
 mod header;
+mod heap;
+mod image;
 mod limits;
+mod read;
+mod sample;
 mod scan;
 mod source;
 mod structure;
 mod table;
+mod tile;
 mod values;
+mod verify;
+mod views;
+mod ztable;
 
+pub use arrays::Arrays;
 pub use card::{Card, Value};
+pub use checksum::{Checksum, Checksums};
 pub use column::{Column, ColumnType};
 pub use error::{Error, ErrorClass, ErrorKind, Location};
 pub use file::{Fits, Hdu, Hdus};
 pub use header::Header;
+pub use image::{Image, Sections};
 pub use limits::Limits;
+pub use read::Cell;
+pub use sample::{Pixels, Sample};
 pub use scan::{Chunk, Scan};
 pub use source::ReadAt;
 pub use structure::{HduKind, PixelType, TileCompression};
 pub use table::Table;
-pub use values::{Text, Values};
+pub use values::Values;
+pub use verify::{Finding, Level, Severity, verify};
+pub use views::{Bits, Logicals, Text};

@@ -1,11 +1,16 @@
-use crate::column::ColumnType;
+use crate::decoder::Decoder;
 use crate::error::{Error, ErrorKind, Location};
-use crate::source::read_full;
+use crate::heap::{Buffered, Heap};
+use crate::source::{ReadAt, read_full};
 use crate::table::Table;
-use crate::values::{Decoder, Values};
+use crate::values::Values;
+use crate::views::Text;
+use crate::ztable::{Scratch, Tiles};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+
+mod blocks;
 
 /// Bytes read at a time by default: large enough to make the system call cheap, small enough to stay in a
 /// core's own cache next to the columns made from it.
@@ -15,13 +20,15 @@ const CHUNK_BYTES: usize = 256 << 10;
 /// a column.
 const BLOCK_BYTES: usize = 16 << 10;
 
-/// A pass over chosen columns of a binary table, in bounded memory.
+/// A pass over chosen columns of a table, in bounded memory.
 ///
 /// Configure it (columns, rows), then run it: [`Self::fold`] on all threads, [`Self::for_each`] in order.
 ///
 /// # Memory
 ///
-/// One read buffer (256 KiB, or one row where that is longer) and the columns made from it, for each thread.
+/// For each thread one read buffer (256 KiB, or one row where that is longer) and the columns made from it; with
+/// variable-length arrays 4 MiB of them, or those of one row; of a tile-compressed table the chosen columns of one
+/// tile. The heap of a `.fits.gz` is held whole, because it is read out of order. [`Limits`](crate::Limits) cap each.
 #[derive(Clone, Debug)]
 pub struct Scan {
     table: Table,
@@ -50,8 +57,8 @@ impl Scan {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::MissingColumn`]; [`ErrorKind::ColumnType`] for complex numbers and variable-length
-    /// arrays, which a scan does not decode.
+    /// [`ErrorKind::MissingColumn`]; [`ErrorKind::Unsupported`] for a column of a tile-compressed table that this
+    /// crate cannot decompress.
     pub fn column(self, name: &str) -> Result<Self, Error> {
         let index = self.table.index_of(name)?;
         self.column_at(index)
@@ -63,13 +70,11 @@ impl Scan {
     ///
     /// As for [`Self::column`]; a missing column is named `#` and its number, from 1.
     pub fn column_at(mut self, index: usize) -> Result<Self, Error> {
-        let Some(column) = self.table.columns().get(index) else {
+        if index >= self.table.columns().len() {
             return Err(self.table.missing(&format!("#{}", index + 1)));
-        };
-        if column.kind != ColumnType::Ascii && Decoder::new(column).is_none() {
-            let (name, tform) = (column.name.clone(), column.tform.clone());
-            let wanted = "a fixed-width number or text";
-            return Err(self.table.hdu().error(ErrorKind::ColumnType { name, tform, wanted }));
+        }
+        if let Some(tiles) = self.table.tiles() {
+            tiles.supports(index).map_err(|kind| self.table.hdu().error(kind))?;
         }
         self.columns.push(index);
         Ok(self)
@@ -219,36 +224,56 @@ struct Run<'a> {
     stride: usize,
     rows_per_chunk: u64,
     sequential: bool,
+    /// True where all columns stand in the rows and cannot be malformed.
+    plain: bool,
+    tiles: Option<&'a Tiles>,
+    heap: Option<Heap>,
+    buffered: Option<Arc<Buffered>>,
 }
 
 impl<'a> Run<'a> {
     fn new(scan: &'a Scan) -> Result<Self, Error> {
         let (table, hdu) = (&scan.table, scan.table.hdu());
-        let unsupported = |what: &str| hdu.error(ErrorKind::Unsupported { what: what.to_owned() });
-        if table.columns().iter().any(|c| c.kind == ColumnType::Ascii) {
-            return Err(unsupported("scanning an ASCII table"));
-        }
-        if hdu.compression().is_some() {
-            return Err(unsupported("scanning a tile-compressed table (ZTABLE)"));
-        }
         let limit = hdu.shared.limits.row_bytes;
         let wanted = table.row_bytes();
         if wanted > limit {
             return Err(hdu.error(ErrorKind::Limit { what: "the row size", wanted, limit }));
         }
-        let sequential = hdu.shared.source.is_sequential();
+        let tiles = table.tiles();
+        let arrays = scan.columns.iter().any(|&i| table.columns()[i].element.is_some());
+        let heap = if arrays || tiles.is_some() { Some(table.heap()?) } else { None };
+        let mut sequential = hdu.shared.source.is_sequential();
+        let mut buffered = None;
         if !sequential {
             hdu.whole()?;
+        } else if heap.is_some() {
+            (buffered, sequential) = (Some(table.buffered()?), false);
         }
+        let plain =
+            tiles.is_none() && scan.columns.iter().all(|&i| Decoder::new(&table.columns()[i]).is_plain());
         let stride = wanted as usize;
         let rows_per_chunk = (scan.chunk_bytes / stride.max(1)).max(1) as u64;
-        Ok(Self { scan, stride, rows_per_chunk, sequential })
+        Ok(Self { scan, stride, rows_per_chunk, sequential, plain, tiles, heap, buffered })
     }
 
+    fn source(&self) -> &dyn ReadAt {
+        match &self.buffered {
+            Some(buffered) => &**buffered,
+            None => &*self.scan.table.hdu().shared.source,
+        }
+    }
+
+    /// Parts of the work: blocks of rows, or tiles.
     fn chunks(&self) -> u64 {
         let Range { start, end } = self.scan.rows;
         // Rows without bytes hold nothing to read, and a header can claim 10¹⁸ of them.
-        if self.stride == 0 { 0 } else { end.saturating_sub(start).div_ceil(self.rows_per_chunk) }
+        if self.stride == 0 || end <= start {
+            return 0;
+        }
+        match self.tiles {
+            None => (end - start).div_ceil(self.rows_per_chunk),
+            Some(tiles) => end.div_ceil(tiles.rows) - start / tiles.rows,
+        }
     }
 
     /// Claims and steps through chunks until none is left; an error carries the number of its chunk.
@@ -259,22 +284,30 @@ impl<'a> Run<'a> {
     ) -> Result<(), (u64, E)> {
         let chunks = self.chunks();
         let columns = self.scan.table.columns();
-        // Checked when the columns were added, so none is lost here.
-        let mut decoders: Vec<_> =
-            self.scan.columns.iter().filter_map(|&i| Decoder::new(&columns[i])).collect();
+        let mut decoders: Vec<_> = self.scan.columns.iter().map(|&i| Decoder::new(&columns[i])).collect();
         let capacity = self.rows_per_chunk.min(self.scan.rows.end.saturating_sub(self.scan.rows.start));
-        let mut buffer = vec![0; capacity as usize * self.stride];
+        let stored = if self.tiles.is_none() && chunks > 0 { capacity as usize * self.stride } else { 0 };
+        let mut buffer = vec![0; stored];
+        let mut scratch = Scratch::default();
         while !shared.stop.load(Ordering::Relaxed) {
             let turn = self.sequential.then(|| shared.turn.lock().unwrap_or_else(PoisonError::into_inner));
             let number = shared.next.fetch_add(1, Ordering::Relaxed);
             if number >= chunks {
                 break;
             }
+            if let Some(tiles) = self.tiles {
+                self.tile(tiles, number, &mut decoders, &mut scratch, &mut step).map_err(|e| (number, e))?;
+                continue;
+            }
             let first_row = self.scan.rows.start + number * self.rows_per_chunk;
             let rows = self.rows_per_chunk.min(self.scan.rows.end - first_row) as usize;
             let bytes = &mut buffer[..rows * self.stride];
             self.read(first_row, bytes).map_err(|e| (number, e.into()))?;
             drop(turn);
+            if !self.plain {
+                self.careful(first_row, bytes, &mut decoders, &mut step).map_err(|e| (number, e))?;
+                continue;
+            }
             for decoder in &mut decoders {
                 decoder.clear();
             }
@@ -297,8 +330,7 @@ impl<'a> Run<'a> {
             row: Some(row),
             ..hdu.shared.location(Some(hdu.index()), Some(offset))
         };
-        let n =
-            read_full(&*hdu.shared.source, bytes, offset).map_err(|e| Error::io(at(first_row, offset), e))?;
+        let n = read_full(self.source(), bytes, offset).map_err(|e| Error::io(at(first_row, offset), e))?;
         if n < bytes.len() {
             let end = offset + n as u64;
             let found = end - hdu.data_offset();
@@ -320,9 +352,19 @@ impl<'a> Chunk<'a> {
         self.rows
     }
 
-    /// The bytes of the rows as they stand in the file.
+    /// The bytes of the rows as they stand in the file; empty in a tile-compressed table, which has none.
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
+    }
+
+    /// The fields of a projected column as they stand in the rows: big-endian numbers, descriptors of
+    /// variable-length arrays, text. In a tile-compressed table as they stood before.
+    ///
+    /// # Panics
+    ///
+    /// If fewer than `column + 1` columns were added.
+    pub fn stored(&self, column: usize) -> Text<'a> {
+        self.decoders[column].stored(self.bytes, self.stride)
     }
 
     /// The values of a projected column, numbered in the order in which the columns were added.

@@ -190,6 +190,16 @@ impl PixelType {
         }
     }
 
+    /// Bytes of a pixel.
+    pub(crate) fn bytes(self) -> usize {
+        match self {
+            Self::I8 | Self::U8 => 1,
+            Self::I16 | Self::U16 => 2,
+            Self::I32 | Self::U32 | Self::F32 => 4,
+            Self::I64 | Self::U64 | Self::F64 => 8,
+        }
+    }
+
     pub(crate) fn of(header: &Header, bitpix: i64) -> Option<Self> {
         let (scale, zero) = (header.real("BSCALE").unwrap_or(1.0), header.real("BZERO").unwrap_or(0.0));
         let blank = header.integer("BLANK").or_else(|| header.integer("ZBLANK")).is_some();

@@ -1,9 +1,11 @@
-use crate::column::{Column, columns};
+use crate::column::{Column, Form, columns};
 use crate::error::{Error, ErrorKind};
 use crate::file::Hdu;
+use crate::heap::{Buffered, Heap};
 use crate::scan::Scan;
-use crate::structure::HduKind;
-use std::sync::Arc;
+use crate::structure::{HduKind, integer_at_least};
+use crate::ztable::Tiles;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A table HDU: its columns and the number of its rows.
 ///
@@ -14,19 +16,22 @@ pub struct Table {
     columns: Arc<[Column]>,
     rows: u64,
     row_bytes: u64,
+    tiles: Option<Arc<Tiles>>,
+    buffered: Arc<Mutex<Option<Arc<Buffered>>>>,
 }
 
 impl Table {
     pub(crate) fn new(hdu: &Hdu) -> Result<Self, Error> {
-        let ascii = match hdu.kind() {
-            HduKind::Table => false,
-            HduKind::AsciiTable => true,
+        let form = match hdu.kind() {
+            HduKind::Table if hdu.compression().is_some() => Form::Original,
+            HduKind::Table => Form::Stored,
+            HduKind::AsciiTable => Form::Ascii,
             _ => {
                 let kind = ErrorKind::WrongHdu { wanted: "a table", found: hdu.describe() };
                 return Err(hdu.error(kind));
             }
         };
-        let [mut rows, row_bytes] = hdu.shape()[..] else {
+        let [mut rows, mut row_bytes] = hdu.shape()[..] else {
             let problem = format!("is {}, must be 2 for a table", hdu.shape().len());
             return Err(hdu.error(ErrorKind::Header { keyword: "NAXIS".into(), problem }));
         };
@@ -34,14 +39,44 @@ impl Table {
             let problem = format!("is {}, must be 8 for a table", hdu.bitpix());
             return Err(hdu.error(ErrorKind::Header { keyword: "BITPIX".into(), problem }));
         }
-        let columns = columns(hdu.header(), ascii, row_bytes).map_err(|kind| hdu.error(kind))?;
-        if hdu.compression().is_some() {
-            rows = hdu.header().integer("ZNAXIS2").and_then(|n| n.try_into().ok()).ok_or_else(|| {
-                let problem = "is missing or no count of rows".to_owned();
-                hdu.error(ErrorKind::Header { keyword: "ZNAXIS2".into(), problem })
-            })?;
+        if form == Form::Original {
+            let original = |keyword: &str| {
+                integer_at_least(hdu.header(), keyword, 0)?.map(i64::unsigned_abs).ok_or_else(|| {
+                    ErrorKind::Header { keyword: keyword.to_owned(), problem: "is missing".to_owned() }
+                })
+            };
+            row_bytes = original("ZNAXIS1").map_err(|kind| hdu.error(kind))?;
+            rows = original("ZNAXIS2").map_err(|kind| hdu.error(kind))?;
         }
-        Ok(Self { hdu: hdu.clone(), columns: columns.into(), rows, row_bytes })
+        let columns = columns(hdu.header(), form, row_bytes).map_err(|kind| hdu.error(kind))?;
+        let tiles = match form {
+            Form::Original => Some(Tiles::new(hdu, &columns, rows).map_err(|kind| hdu.error(kind))?.into()),
+            Form::Ascii | Form::Stored => None,
+        };
+        let buffered = Arc::default();
+        Ok(Self { hdu: hdu.clone(), columns: columns.into(), rows, row_bytes, tiles, buffered })
+    }
+
+    /// How its tiles are stored, where it is compressed.
+    pub(crate) fn tiles(&self) -> Option<&Tiles> {
+        self.tiles.as_deref()
+    }
+
+    pub(crate) fn heap(&self) -> Result<Heap, Error> {
+        // A table has two axes, and its size was checked with its structure.
+        let rows = self.hdu.shape().iter().product();
+        Heap::new(&self.hdu, rows).map_err(|kind| self.hdu.error(kind))
+    }
+
+    /// The data of a sequential source, read once.
+    pub(crate) fn buffered(&self) -> Result<Arc<Buffered>, Error> {
+        let mut slot = self.buffered.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(buffered) = &*slot {
+            return Ok(Arc::clone(buffered));
+        }
+        let read = Arc::new(Buffered::read(&self.hdu)?);
+        *slot = Some(Arc::clone(&read));
+        Ok(read)
     }
 
     /// The HDU of this table.
@@ -54,7 +89,7 @@ impl Table {
         self.rows
     }
 
-    /// Bytes of one row, NAXIS1.
+    /// Bytes of one row: NAXIS1, or ZNAXIS1 of a tile-compressed table.
     pub fn row_bytes(&self) -> u64 {
         self.row_bytes
     }

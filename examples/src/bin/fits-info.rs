@@ -1,7 +1,7 @@
 //! Says what is in FITS files: HDUs, shapes, columns, compression.
 
 use clap::Parser;
-use coaddkit_examples::{Exit, Table, main as run_main, print};
+use coaddkit_examples::{Exit, Stats, Table, column_digest, image_digest, main as run_main, print};
 use coaddkit_fits::{Error, ErrorClass, ErrorKind, Fits, Hdu, HduKind};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -17,6 +17,9 @@ struct Args {
     /// One line of JSON a file
     #[arg(long)]
     json: bool,
+    /// With --json: read all values, and add digests and statistics of images and columns
+    #[arg(long, requires = "json")]
+    digest: bool,
     /// Do not list the columns of tables
     #[arg(long)]
     brief: bool,
@@ -27,9 +30,22 @@ fn main() -> ExitCode {
     run_main(move || {
         let mut worst = Exit::Complete;
         for path in &args.files {
-            let (hdus, error) = list(path);
+            let (hdus, mut error) = list(path);
             if args.json {
-                let mut file = json!({ "path": path.to_string_lossy(), "hdus": hdus.iter().map(describe).collect::<Vec<_>>() });
+                let described: Vec<_> = hdus
+                    .iter()
+                    .map(|hdu| {
+                        let mut value = describe(hdu);
+                        if let Some(failed) =
+                            args.digest.then(|| add_digests(hdu, &mut value).err()).flatten()
+                        {
+                            value["error"] = failed.to_string().into();
+                            error.get_or_insert(failed);
+                        }
+                        value
+                    })
+                    .collect();
+                let mut file = json!({ "path": path.to_string_lossy(), "hdus": described });
                 if let Some(error) = &error {
                     file["error"] = error.to_string().into();
                 }
@@ -129,6 +145,46 @@ fn describe(hdu: &Hdu) -> Value {
         }
     }
     value
+}
+
+/// Reads everything; what cannot be read is left out, and the first error returned.
+fn add_digests(hdu: &Hdu, value: &mut Value) -> Result<(), Error> {
+    let mut failed = Ok(());
+    if is_table(hdu) {
+        let table = hdu.table()?;
+        for index in 0..table.columns().len() {
+            let column = &mut value["columns"][index];
+            match column_digest(&table, index) {
+                Ok(digest) => {
+                    column["raw_sha256"] = digest.raw_sha256.into();
+                    if let Some((sha256, elements)) = digest.heap {
+                        column["heap_sha256"] = sha256.into();
+                        column["elements"] = elements.into();
+                    }
+                    if let Some(stats) = &digest.stats {
+                        add_stats(stats, column);
+                    }
+                }
+                Err(error) => {
+                    column["error"] = error.to_string().into();
+                    failed = failed.and(Err(error));
+                }
+            }
+        }
+    } else if hdu.kind() == HduKind::Image && !hdu.shape().is_empty() {
+        let digest = image_digest(&hdu.image()?)?;
+        add_stats(&digest.stats, value);
+        value["sha256"] = digest.sha256.into();
+    }
+    failed
+}
+
+/// Of no value at all there is nothing but the number of NaN. JSON has no infinity; it becomes null.
+fn add_stats(stats: &Stats, value: &mut Value) {
+    value["nan"] = stats.nan.into();
+    if stats.count > 0 {
+        (value["min"], value["max"], value["sum"]) = (stats.min.into(), stats.max.into(), stats.sum.into());
+    }
 }
 
 fn text(path: &Path, hdus: &[Hdu], brief: bool) -> String {

@@ -4,6 +4,7 @@ mod count;
 mod info;
 mod quickstart;
 mod regions;
+mod verify;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,24 +1,39 @@
 //! Arbitrary and mutated bytes: an answer or an error, never a panic, and bounded work.
 
-use coaddkit_fits::{Error, Fits, Value};
-use coaddkit_testkit::{Column, FitsTable};
+use coaddkit_fits::{Error, Fits, Level, Value, Values};
+use coaddkit_testkit::{Column, FitsTable, gunzip};
 use proptest::prelude::*;
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+static SAMPLES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(samples);
 
 /// Reads everything that can be read.
 fn walk(bytes: Vec<u8>) {
     let Ok(fits) = Fits::from_source(bytes) else { return };
+    let all = fits.verify(Level::Pixels).unwrap();
+    assert!(fits.verify(Level::Size).unwrap().iter().all(|finding| all.contains(finding)), "{all:?}");
     for hdu in fits.hdus().take(50).map_while(Result::ok) {
         for card in hdu.header().cards() {
             let _ = (card.keyword(), card.value(), card.comment(), hdu.header().get(&card.keyword()));
         }
         let _ = (hdu.name(), hdu.pixel_type(), hdu.compression(), format!("{hdu:?}"));
         let Ok(table) = hdu.table() else { continue };
-        let mut scan = table.scan();
+        let (mut scan, mut columns) = (table.scan(), 0);
         for index in 0..table.columns().len() {
-            scan = scan.clone().column_at(index).unwrap_or(scan);
+            if let Ok(wider) = scan.clone().column_at(index) {
+                (scan, columns) = (wider, columns + 1);
+            }
         }
         let _ = scan.rows(0..10_000).for_each(|chunk| {
             assert!(chunk.rows() > 0);
+            for column in 0..columns {
+                assert!(chunk.stored(column).len() == chunk.rows());
+                if let Values::Arrays(arrays) = chunk.values(column) {
+                    assert_eq!(arrays.len(), chunk.rows());
+                    (0..arrays.len()).for_each(|row| _ = (arrays.get(row), arrays.stored(row)));
+                }
+            }
             Ok::<_, Error>(())
         });
     }
@@ -31,19 +46,36 @@ fn sample() -> Vec<u8> {
         .column(Column::new("COUNT", "I").scale(2.0).zero(1.0).null(-1))
         .column(Column::new("FLAG", "L"))
         .column(Column::new("BITS", "5X"))
+        .column(Column::new("ARRAY", "1PI").null(3))
         .rows(20, |row, cells| {
             cells.put("abc").put(&[row as f32; 3][..]).put(row as i16).put(true).bytes(&[0xf8]);
+            cells.put(&[row as i16; 4][..row % 5]);
         })
         .to_bytes()
 }
 
+/// Tables of the conformance set: all array types, digits, tiles.
+fn samples() -> Vec<Vec<u8>> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/conformance/tables");
+    let read = |name: &str| gunzip(&std::fs::read(folder.join(name)).unwrap()).unwrap();
+    ["arrays_q", "arrays_conventions", "ascii", "fixed", "compressed"]
+        .map(|n| read(&format!("{n}.fits.gz")))
+        .to_vec()
+}
+
 fn card() -> impl Strategy<Value = String> {
     let keyword = prop_oneof![
-        "(NAXIS|BITPIX|PCOUNT|GCOUNT|TFIELDS|NAXIS1|NAXIS2|TFORM1|TFORM2|TTYPE1|TSCAL3|TZERO3|TNULL3|ZIMAGE|ZTABLE|GROUPS|THEAP|XTENSION|SIMPLE|END|CONTINUE|HIERARCH)",
+        "(NAXIS|BITPIX|PCOUNT|GCOUNT|TFIELDS|NAXIS1|NAXIS2|TFORM1|TFORM2|TTYPE1|TSCAL3|TZERO3|TNULL3|ZIMAGE|ZTABLE|ZTILELEN|ZNAXIS1|ZNAXIS2|ZFORM1|ZFORM11|ZCTYP1|TDIM1|TBCOL1|GROUPS|THEAP|XTENSION|SIMPLE|END|CONTINUE|HIERARCH)",
         "[A-Z0-9_-]{0,8}",
     ];
-    let value =
-        prop_oneof!["-?[0-9]{1,20}", "'[ -~]{0,60}'?", "[TF]", "[ -~]{0,70}", "[0-9]{0,12}[LXBIJKAEDCMPQ]"];
+    let value = prop_oneof![
+        "-?[0-9]{1,20}",
+        "'[ -~]{0,60}'?",
+        "[TF]",
+        "[ -~]{0,70}",
+        "[0-9]{0,12}[LXBIJKAEDCMPQ]",
+        "'[0-9]{0,3}[LXBIJKAEDCMPQ]{1,2}'"
+    ];
     (keyword, prop_oneof!["= ", "=", "  "], value)
         .prop_map(|(k, sign, v)| format!("{k:8}{sign}{v:<71}").chars().take(80).collect())
 }
@@ -78,6 +110,26 @@ proptest! {
             let at = 2880 + place * 80;
             bytes[at..at + 80].copy_from_slice(card.as_bytes());
         }
+        walk(bytes);
+    }
+
+    #[test]
+    fn mutated_conformance_tables(
+        which in 0_usize..5,
+        flips in prop::collection::vec((2880_usize..40_000, any::<u8>()), 0..12),
+        cards in prop::collection::vec((0_usize..60, card()), 0..3),
+        length in 2880_usize..60_000,
+    ) {
+        let mut bytes = SAMPLES[which].clone();
+        for (at, with) in flips {
+            let at = at % bytes.len();
+            bytes[at] = with;
+        }
+        for (place, card) in cards {
+            let at = (2880 + place * 80).min(bytes.len() - 80);
+            bytes[at..at + 80].copy_from_slice(card.as_bytes());
+        }
+        bytes.truncate(length);
         walk(bytes);
     }
 

@@ -74,8 +74,12 @@ fn every_type_and_convention() {
             assert_eq!((t.len(), t.get(0), t.get(1), t.field(1)), (2, &b"ab"[..], &b"x"[..], &b"x   "[..]));
             assert_eq!(t.field(2), b"");
         }
-        (14, Values::Text(t)) => assert_eq!((t.field(0), t.field(1)), (&b"T"[..], &b"F"[..])),
-        (15, Values::Text(t)) => assert_eq!(t.field(1), [0b1010_0000, 0b0010_0000]),
+        (14, Values::Logical(l)) => assert!(l.iter().eq([Some(true), Some(false)])),
+        (15, Values::Bits(b)) => {
+            assert_eq!(b.stored().field(1), [0b1010_0000, 0b0010_0000]);
+            let set: Vec<_> = (0..20).filter(|&bit| b.get(1, bit)).collect();
+            assert_eq!((b.repeat(), set), (11, vec![0, 2, 10]));
+        }
         other => panic!("{other:?}"),
     });
 }
@@ -157,19 +161,6 @@ fn names_are_found_without_case_and_exact_case_wins() {
     assert!(error.to_string().ends_with("no column mag; the columns are: flux, FLUX"), "{error}");
     let error = scan(table()).column_at(2).unwrap_err();
     assert!(error.to_string().contains("no column #3"), "{error}");
-}
-
-#[test]
-fn complex_and_variable_columns_are_refused_by_name() {
-    let table = || {
-        FitsTable::new("T").column(Column::new("Z", "C")).column(Column::new("V", "1PE")).rows(1, |_, c| {
-            c.put(&[1.0_f32, 2.0][..]).put(&[1.0_f32][..]);
-        })
-    };
-    for name in ["Z", "V"] {
-        let error = scan(table()).column(name).unwrap_err();
-        assert!(error.to_string().contains(&format!("column {name} has format")), "{error}");
-    }
 }
 
 /// A source that says when it is let go.
