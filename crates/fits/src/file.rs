@@ -103,8 +103,10 @@ impl Fits {
         let mut bytes = Vec::new();
         loop {
             const STEP: usize = 1 << 20;
+            /// Several threads may each hold a file.
+            const MOST: u64 = 512 << 20;
             let at = bytes.len();
-            if at as u64 > self.shared.limits.buffer_bytes {
+            if at as u64 > self.shared.limits.buffer_bytes.min(MOST) {
                 return None;
             }
             bytes.resize(at + STEP, 0);

@@ -38,11 +38,11 @@ use std::sync::Arc;
 /// ```
 /// use coaddkit_fits::{Fits, PixelType};
 ///
+/// # fn main() -> Result<(), coaddkit_fits::Error> {
 /// # let cards = ["SIMPLE  = T", "BITPIX  = 16", "NAXIS   = 2", "NAXIS1  = 3", "NAXIS2  = 2", "BZERO   = 32768", "END"];
 /// # let mut bytes: Vec<u8> = cards.iter().flat_map(|c| format!("{c:80}").into_bytes()).collect();
 /// # bytes.resize(2880, b' ');
 /// # bytes.extend((-32768_i16..-32762).flat_map(i16::to_be_bytes));
-/// # fn main() -> Result<(), coaddkit_fits::Error> {
 /// let image = Fits::from_source(bytes)?.hdu(0)?.image()?;
 /// assert_eq!(image.shape(), [2, 3]);
 /// assert_eq!(image.pixel_type(), PixelType::U16);

@@ -162,9 +162,12 @@ fn whole_columns_in_the_type_asked_for() {
             .column(Column::new("E", "E"))
             .column(Column::new("A", "6A"))
             .column(Column::new("V", "1PE"))
+            .column(Column::new("X", "3X"))
+            .column(Column::new("L", "2L"))
             .rows(3, |row, cells| {
                 cells.put([row as i16, -1]).put((1_i64 << 60) + row as i64).put(0.5_f32);
                 cells.put("ab").put(&[1.0_f32, 2.0][..row.min(2)]);
+                cells.bytes(&[(row as u8) << 5]).bytes(if row == 1 { b"T\0" } else { b"FT" });
             })
             .to_bytes(),
     );
@@ -174,6 +177,11 @@ fn whole_columns_in_the_type_asked_for() {
     assert_eq!(table.column::<f64>("k").unwrap()[0], (1_u64 << 60) as f64);
     assert_eq!(table.column::<String>("a").unwrap(), ["ab", "ab", "ab"]);
     assert_eq!(table.column::<Vec<f64>>("v").unwrap(), [vec![], vec![1.0], vec![1.0, 2.0]]);
+    assert_eq!(table.column::<bool>("x").unwrap()[3..], [false, false, true, false, true, false]);
+    assert_eq!(table.column::<Vec<bool>>("x").unwrap()[1..], [[false, false, true], [false, true, false]]);
+    let logicals = [[Some(false), Some(true)], [Some(true), None], [Some(false), Some(true)]];
+    assert_eq!(table.column::<Option<bool>>("l").unwrap(), logicals.concat());
+    assert_eq!(table.column::<Vec<Option<bool>>>("l").unwrap(), logicals);
     for error in [
         table.column::<i32>("k").unwrap_err(),
         table.column::<f32>("k").unwrap_err(),

@@ -99,7 +99,7 @@ fn structure_is_checked_without_sums() {
     assert_eq!(look(&whole, Level::Pixels), []);
     let data = damage::data_offset(&whole, 1);
     for (keyword, card, severity, says) in [
-        ("PCOUNT", "PCOUNT  = 951", Severity::Error, "ends at byte 951"),
+        ("PCOUNT", "PCOUNT  = 959", Severity::Error, "ends at byte 959"),
         ("TFORM2", "TFORM2  = '1PD'", Severity::Error, "6 elements at byte 936 of the heap"),
         ("TFORM3", "TFORM3  = '7E'", Severity::Error, "TFORM3 ends at byte 40 of a row of 36"),
         ("TDIM3", "TDIM3   = '(4,3)'", Severity::Warning, "TDIM3 is (4,3), more than the 6 elements"),
