@@ -28,7 +28,7 @@
 //!
 //! [`lrg`] has the published cuts for luminous red galaxies as such texts, [`desi`] the targets of the DESI main
 //! survey as functions. [`Nanomaggies`], [`AbMag`] and [`InverseVariance`] are for single numbers, [`Softening`] for
-//! asinh magnitudes, [`Extinction`] and [`MaskBits`] hold the tables.
+//! asinh magnitudes, [`Extinction`] and [`MaskBits`] hold the tables, [`Rgb`] makes colour images.
 //!
 //! # Why this shape
 //!
@@ -52,6 +52,7 @@ mod extinction;
 mod flux;
 pub mod lrg;
 mod maskbits;
+mod rgb;
 
 pub use asinh::Softening;
 pub use band::{Band, UnknownBand};
@@ -59,3 +60,4 @@ pub use cut::{ClauseFlow, Cut, CutError, CutFlow, Evaluator, Text, Values};
 pub use extinction::Extinction;
 pub use flux::{AbMag, InverseVariance, Nanomaggies};
 pub use maskbits::{MaskBits, Release};
+pub use rgb::{LegacyCurve, Rgb, RgbError, RgbPixel};

@@ -52,6 +52,100 @@ pub enum Error {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// A keyword of a header is missing, contradicts others, or asks for what is not supported.
+    #[error("keyword {keyword}: {problem}")]
+    Keyword {
+        /// The keyword.
+        keyword: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A cutout and its image have no pixel in common.
+    #[error("the cutout about pixel ({x}, {y}) lies outside of the image")]
+    NoOverlap {
+        /// Centre of the cutout, column from 0.
+        x: f64,
+        /// Centre of the cutout, row from 0.
+        y: f64,
+    },
+    /// A cutout reaches beyond its image, and must not.
+    #[error("the cutout about pixel ({x}, {y}) reaches beyond the image")]
+    PartialOverlap {
+        /// Centre of the cutout, column from 0.
+        x: f64,
+        /// Centre of the cutout, row from 0.
+        y: f64,
+    },
+    /// There is no memory for a result of this size.
+    #[error("no memory for a {what} of {elements} elements")]
+    OutOfMemory {
+        /// Which result.
+        what: &'static str,
+        /// Its size.
+        elements: usize,
+    },
+    /// A slice has not the length that goes with the others, or with a shape.
+    #[error("{what} has {found} elements, must have {expected}")]
+    SliceLength {
+        /// Which slice.
+        what: &'static str,
+        /// Elements needed.
+        expected: usize,
+        /// Elements given.
+        found: usize,
+    },
+    /// A number that no brick of the grid has.
+    #[error("there is no brick {id}: the grid has {bricks}")]
+    NoSuchBrick {
+        /// The number given.
+        id: u32,
+        /// How many bricks there are.
+        bricks: usize,
+    },
+    /// A HEALPix number that its division does not have.
+    #[error("there is no HEALPix cell {number}: the division has {cells}")]
+    NoSuchCell {
+        /// The number given.
+        number: u64,
+        /// How many cells there are.
+        cells: u64,
+    },
+    /// A number of cells along a side without a nested scheme.
+    #[error("nside {nside} has no nested scheme: it must be a power of 2 up to 2^29")]
+    NotNested {
+        /// What was given.
+        nside: u32,
+    },
+    /// A number that is no NUNIQ of a HEALPix cell.
+    #[error("{uniq} is no NUNIQ of a HEALPix cell: it must lie in 4 to 2^62 - 1")]
+    NotUniq {
+        /// The number given.
+        uniq: u64,
+    },
+    /// An area whose outline touches too many HEALPix cells of the order asked for.
+    #[error("the outline touches more than {most} HEALPix cells of order {order}: choose a coarser order")]
+    TooManyCells {
+        /// The order asked for.
+        order: u8,
+        /// The limit.
+        most: u64,
+    },
+    /// Corners that do not make a polygon.
+    #[error("not a polygon: {problem} (corner {corner})")]
+    Polygon {
+        /// What is wrong.
+        problem: &'static str,
+        /// The corner it was seen at, from 0, or how many there are.
+        corner: usize,
+    },
+    /// More positions than can be numbered.
+    #[error("{given} positions are too many: at most {most}")]
+    TooManyPositions {
+        /// How many there are.
+        given: usize,
+        /// The limit.
+        most: usize,
+    },
     /// Slices that run in parallel have different lengths.
     #[error("slices of different lengths: {ra} right ascensions, {dec} declinations, {out} outputs")]
     LengthMismatch {

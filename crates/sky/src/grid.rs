@@ -216,7 +216,7 @@ impl BrickGrid {
     }
 
     /// A brick of the grid; both indices are in range.
-    fn cell(&self, row: u32, col: u32) -> Brick {
+    pub(crate) fn cell(&self, row: u32, col: u32) -> Brick {
         let Row { start, columns } = self.rows[row as usize];
         let (ra_deg, dec_deg) = (self.center_ra(row, col), self.center_dec(row));
         let (south, dec_tenths) = name_of_dec(dec_deg);

@@ -4,8 +4,8 @@
 //!
 //! # Should I use it?
 //!
-//! Yes, if you have positions and need the brick, the sweep file or the region they belong to, or if you have
-//! bricks and need the connected regions they form. Bricks are exactly those of the Legacy Surveys: numbers,
+//! Yes, if you have positions and need the brick, the sweep file, the region, the tract or the pixel they belong to,
+//! or if you have bricks and need the connected regions they form. Bricks are exactly those of the Legacy Surveys: numbers,
 //! names, edges and centres equal the reference implementation's to the last bit.
 //!
 //! Not for coordinate frames, proper motion or precession: positions are right ascension and declination in one
@@ -34,6 +34,11 @@
 //! near an edge was measured in the image of one brick while later versions of its position may fall in the
 //! other. Hence two ways in: [`BrickName`] is parsed from data, [`BrickGrid::locate`] computes.
 //!
+//! # Images
+//!
+//! [`Wcs`] maps between pixels and the sky, [`Cutout`] says which pixels a window takes, and [`SkyMap`] divides the sky
+//! into tracts and patches as LSST does. None of them reads files: a header is a closure, an image a slice.
+//!
 //! # Why this shape?
 //!
 //! - A [`SkyCoord`] is checked once, and everything that takes one cannot fail. Bulk functions take plain columns
@@ -49,21 +54,42 @@
 //! None so far; the only dependency is `thiserror`.
 
 mod adjacency;
+mod area;
 mod brick;
 mod coord;
+mod cutout;
 mod error;
+mod footprint;
+mod frame;
 mod grid;
+mod healpix;
+mod matching;
 mod name;
 mod region;
 mod select;
+mod skymap;
+mod sphere;
+mod split;
 mod sweep;
+mod tangent;
+mod wcs;
 
 pub use adjacency::{Adjacency, Components};
+pub use area::{Area, Cone, Polygon};
 pub use brick::{Brick, BrickId};
 pub use coord::SkyCoord;
+pub use cutout::{Cutout, CutoutMode};
 pub use error::Error;
+pub use footprint::BrickCoverage;
+pub use frame::{Frame, LonLat};
 pub use grid::BrickGrid;
+pub use healpix::{CellSet, Coverage, Healpix, HealpixCell, HealpixRing};
+pub use matching::{Exclusion, Keep, Match, MatchRule, crossmatch};
 pub use name::BrickName;
 pub use region::{Region, RegionBounds, box_area_deg2};
 pub use select::{ConnectedRegion, Counted, RegionLimits, Selection, SelectionRule, select_regions};
+pub use skymap::{DataIdPacker, Patch, PixelBox, SkyMap, SkyMapConfig, SkyMapProjection, Tract};
+pub use split::{Leaks, Split, SplitOrder, Subset, find_leaks};
 pub use sweep::{SweepName, SweepTiling};
+pub use tangent::TangentPlane;
+pub use wcs::{KeywordValue, Wcs};

@@ -68,6 +68,23 @@ impl SweepTiling {
     }
 }
 
+impl SweepTiling {
+    /// All tiles, from the south, and from right ascension 0 in each row.
+    pub(crate) fn tiles(self) -> impl Iterator<Item = SweepName> {
+        let Self { ra, dec } = self;
+        // Whole tiles: both widths divide their ranges, and a latitude fits in its type.
+        (0..180 / dec).flat_map(move |row| {
+            let south = row as i16 * dec as i16 - 90;
+            (0..360 / ra).map(move |column| SweepName {
+                ra_min: column * ra,
+                ra_max: (column + 1) * ra,
+                dec_min: south as i8,
+                dec_max: (south + dec as i16) as i8,
+            })
+        })
+    }
+}
+
 impl SweepName {
     /// The file whose tile contains a position. A tile owns its western and southern edge, the topmost also the
     /// pole; a right ascension of 360 is 0 and falls in the first tile.

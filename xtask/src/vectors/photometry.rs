@@ -9,12 +9,15 @@ use coaddkit_testkit::Csv;
 
 use super::Report;
 
+mod rgb;
+
 /// Checks the file if it is one of this crate's.
 pub fn check(name: &str, path: &Path) -> Option<Report> {
     let run = match name {
         "mags.csv.gz" => mags,
         "north_shift.csv.gz" => north_shifts,
         "selection.csv.gz" => selection,
+        "rgb.jsonl.gz" => return Some(rgb::check(path)),
         _ => return None,
     };
     let mut report = Report::default();

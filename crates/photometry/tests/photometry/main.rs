@@ -5,4 +5,5 @@ mod exactness;
 mod grammar;
 mod naive;
 mod numbers;
+mod rgb;
 mod survey;

@@ -2,11 +2,19 @@
 
 mod bricks;
 mod components;
+mod cover;
+mod cutout;
+mod footprint;
+mod frames;
+mod healpix;
 mod hostile;
+mod matching;
 mod names;
 mod region;
 mod select;
+mod skymap;
 mod sweeps;
+mod wcs;
 
 use coaddkit_sky::SkyCoord;
 
