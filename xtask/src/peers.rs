@@ -4,21 +4,30 @@ use std::path::Path;
 
 use crate::{Done, Stop, files, tools};
 
+/// What can be compared, and how.
+const SUBJECTS: &[(&str, Run)] = &[("tables", tables::run)];
+
+/// Times a subject, with fewer rounds if quick, and writes its record.
+type Run = fn(bool) -> Result<(), String>;
+
 mod contenders;
 mod machine;
 mod record;
 mod tables;
 
 pub fn run(args: &[&str]) -> Done {
-    let mut quick = false;
-    for arg in args {
-        match *arg {
-            "tables" | "--all" => {}
-            "--quick" => quick = true,
-            _ => return Err(Stop::Usage(format!("peers does not know {arg}"))),
-        }
+    let quick = args.contains(&"--quick");
+    let named: Vec<&str> = args.iter().copied().filter(|arg| *arg != "--quick").collect();
+    let known = |name: &&str| *name == "--all" || SUBJECTS.iter().any(|(subject, _)| subject == name);
+    if let Some(unknown) = named.iter().find(|name| !known(name)) {
+        return Err(Stop::Usage(format!("peers does not know {unknown}")));
     }
-    tables::run(quick).map_err(Stop::Failed)
+    let all = named.contains(&"--all");
+    let named = if named.is_empty() { vec!["tables"] } else { named };
+    for (subject, run) in SUBJECTS.iter().filter(|(subject, _)| all || named.contains(subject)) {
+        run(quick).map_err(|why| Stop::Failed(format!("{subject}: {why}")))?;
+    }
+    Ok(())
 }
 
 /// A program that does a piece of work.
@@ -33,20 +42,21 @@ struct Contender {
 /// How the result of a contender is judged.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Expected {
-    /// It prints no counts.
+    /// It prints no answer.
     Nothing,
-    /// The count that all must agree on.
+    /// The answer that all must agree on.
     Agreed,
-    /// The count to within a hundredth, for the reason given in the record.
+    /// The answer to within a hundredth, for the reason given in the record.
     Near(&'static str),
-    /// A count of its own, not zero.
+    /// An answer of its own, not zero.
     Another,
 }
 
 /// One contender's rounds.
 struct Timed {
     contender: Contender,
-    selected: Option<u64>,
+    /// What it found: a count, or a digest of the pixels.
+    answer: Option<u64>,
     rounds: Vec<Round>,
     /// A smaller resident set cannot be told apart from this one.
     least_rss: f64,
@@ -62,15 +72,24 @@ struct Round {
     rss: f64,
 }
 
+/// How rounds are run.
+struct Rounds<'a> {
+    /// Counted rounds; one more warms up.
+    count: usize,
+    /// A command run before each program, and not timed, so that all start from the same caches.
+    before: Option<Vec<String>>,
+    /// What stands before the answer in the output of a program.
+    mark: &'static str,
+    work: &'a Path,
+}
+
 /// Runs the contenders in interleaved rounds.
-fn time(contenders: Vec<Contender>, rounds: usize, work: &Path) -> Result<Vec<Timed>, String> {
+fn time(contenders: Vec<Contender>, rounds: &Rounds<'_>) -> Result<Vec<Timed>, String> {
     let programs: Vec<_> =
         contenders.iter().map(|c| serde_json::json!({ "name": c.name, "argv": c.argv })).collect();
-    let (plan, result) = (work.join("plan.json"), work.join("result.json"));
-    // Whatever ran before, each program finds the caches as a plain read of the files leaves them.
-    let before = contenders.iter().find(|c| c.name == contenders::names::READ).map(|c| &c.argv);
-    let text = serde_json::json!({ "rounds": rounds, "before": before, "programs": programs }).to_string();
-    std::fs::write(&plan, text).map_err(|e| format!("{}: {e}", plan.display()))?;
+    let (plan, result) = (rounds.work.join("plan.json"), rounds.work.join("result.json"));
+    let text = serde_json::json!({ "rounds": rounds.count, "before": rounds.before, "programs": programs });
+    std::fs::write(&plan, text.to_string()).map_err(|e| format!("{}: {e}", plan.display()))?;
     let python = tools::python(&["json"])?;
     let runner = files::root().join("benches/peers/time_rounds.py");
     tools::succeed(tools::command(python).arg(runner).arg(&plan).arg(&result))?;
@@ -83,30 +102,34 @@ fn time(contenders: Vec<Contender>, rounds: usize, work: &Path) -> Result<Vec<Ti
     for (index, contender) in contenders.into_iter().enumerate() {
         let program = &json["programs"][index];
         let number = |round: &serde_json::Value, key: &str| round[key].as_f64().unwrap_or(f64::NAN);
-        let rounds = program["rounds"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let rounds = rounds
+        let run = program["rounds"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let run = run
             .iter()
             .map(|r| Round { cpu: number(r, "cpu"), wall: number(r, "wall"), rss: number(r, "rss") })
             .collect();
-        let selected = selected(program["output"].as_str().unwrap_or_default());
+        let answer = answer(program["output"].as_str().unwrap_or_default(), rounds.mark);
         let failed = program["failed"].as_str().map(str::to_owned);
-        timed.push(Timed { contender, selected, rounds, least_rss, failed });
+        timed.push(Timed { contender, answer, rounds: run, least_rss, failed });
     }
     Ok(timed)
 }
 
-/// The sum of what `lrg=` says in the output of a program.
-fn selected(output: &str) -> Option<u64> {
-    let counts = output.split_whitespace().filter_map(|word| word.strip_prefix("lrg="));
-    counts.map(|count| count.parse::<u64>().ok()).reduce(|sum, count| Some(sum? + count?)).flatten()
+/// The sum of the numbers that the mark stands before in the output of a program.
+fn answer(output: &str, mark: &str) -> Option<u64> {
+    let counts = output.split_whitespace().filter_map(|word| word.strip_prefix(mark));
+    counts
+        .map(|count| count.parse::<u64>().ok())
+        .reduce(|sum, count| Some(sum?.wrapping_add(count?)))
+        .flatten()
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
     fn counts_of_several_lines_add_up() {
-        assert_eq!(super::selected("rows=5 lrg=3 bricks=1\nT=0.1\nrows=5 lrg=4"), Some(7));
-        assert_eq!(super::selected("bytes=7"), None);
-        assert_eq!(super::selected("lrg=3 lrg=many"), None);
+        let lrg = |output| super::answer(output, "lrg=");
+        assert_eq!(lrg("rows=5 lrg=3 bricks=1\nT=0.1\nrows=5 lrg=4"), Some(7));
+        assert_eq!(lrg("bytes=7"), None);
+        assert_eq!(lrg("lrg=3 lrg=many"), None);
     }
 }

@@ -1,8 +1,10 @@
 //! Medians, ratios and the Markdown of a record.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
-use super::{Contender, Expected, Round, Timed};
+use super::{Contender, Expected, Round, Timed, machine};
+use crate::files;
 
 /// The median over the rounds of one quantity.
 pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
@@ -63,20 +65,20 @@ pub fn table(work: &str, timed: &[Timed]) -> String {
 }
 
 /// What each contender found, and whether the run may stand. The first contender is ours.
-pub fn agreement(timed: &[Timed]) -> Result<Vec<String>, String> {
-    let agreed = timed[0].selected.ok_or("our own run has no count")?;
-    let mut notes = vec![format!("All count {agreed} galaxies, except where said.")];
+pub fn agreement(timed: &[Timed], what: &str) -> Result<Vec<String>, String> {
+    let agreed = timed[0].answer.ok_or("our own run has no answer")?;
+    let mut notes = vec![format!("All find {agreed} {what}, except where said.")];
     for one in timed.iter().filter(|t| t.failed.is_none()) {
         let name = &one.contender.name;
-        let count = one.selected;
+        let count = one.answer;
         match (one.contender.expected, count) {
             (Expected::Nothing, _) => {}
             (Expected::Agreed, Some(count)) if count == agreed => {}
-            (Expected::Another, Some(count)) if count > 0 => notes.push(format!("{name} counts {count}.")),
+            (Expected::Another, Some(count)) if count > 0 => notes.push(format!("{name} finds {count}.")),
             (Expected::Near(why), Some(count)) if count.abs_diff(agreed) * 100 <= agreed => {
-                notes.push(format!("{name} counts {count}: {why}."));
+                notes.push(format!("{name} finds {count}: {why}."));
             }
-            _ => return Err(format!("{name} counts {count:?}, we count {agreed}")),
+            _ => return Err(format!("{name} finds {count:?}, we find {agreed}")),
         }
     }
     Ok(notes)
@@ -102,14 +104,78 @@ pub fn targets(targets: &[Target]) -> String {
     out
 }
 
+/// The command line without what differs between machines: folders, and the names of the files in `data`.
+pub fn command(contender: &Contender, data: &Path) -> String {
+    let root = format!("{}/", files::root().display());
+    let target = format!("{}/", files::target().display());
+    let data = data.display().to_string();
+    let mut words: Vec<String> = Vec::new();
+    for (k, word) in contender.argv.iter().enumerate() {
+        let is_data = word.starts_with(&data);
+        let word = word.replace(&target, "target/").replace(&root, "");
+        let word = if k == 0 && word.contains("python") { "python".to_owned() } else { word };
+        let word = if is_data { "FILE...".to_owned() } else { word };
+        let word = if word.contains([' ', '$']) { format!("'{word}'") } else { word };
+        if words.last() != Some(&word) {
+            words.push(word);
+        }
+    }
+    let near = if matches!(contender.expected, Expected::Near(_)) { "   # another count" } else { "" };
+    format!("{}{near}", words.join(" "))
+}
+
+/// The record of one subject.
+pub struct Page {
+    /// The name of the subject, in the title and in the name of the file.
+    pub subject: &'static str,
+    /// What was done, in a sentence or two.
+    pub intro: String,
+    /// Lines about the machine, taken before the rounds.
+    pub machine: Vec<String>,
+    /// Rows made by [`table`].
+    pub rows: String,
+    pub notes: Vec<String>,
+    /// What the targets are measured on, after the word "Targets".
+    pub measured_on: &'static str,
+    pub targets: Vec<Target>,
+    pub commands: Vec<String>,
+}
+
+impl Page {
+    /// Writes the page to `benches/record`, or, after a quick run, to `work`.
+    pub fn write(&self, quick: bool, rounds: usize, work: &Path) -> Result<(), String> {
+        let date = machine::date()?;
+        let mut title = self.subject.to_owned();
+        title[..1].make_ascii_uppercase();
+        let kind = if quick { " (quick)" } else { "" };
+        let mut page = format!("# {title}, {date}{kind}\n\n{}\n", self.intro);
+        page.push_str(&format!("Programs in turn, one round to warm up, medians of {rounds} rounds; "));
+        page.push_str("a ratio is the median of the ratios round by round.\n\n");
+        page.push_str(&format!("{}\n\n", self.machine.join("\n")));
+        page.push_str("| work | tool | version | CPU s | CPU, ratio to ours | wall s | peak RSS MB |\n");
+        page.push_str(&format!("|---|---|---|---|---|---|---|\n{}\n{}\n", self.rows, self.notes.join("\n")));
+        page.push_str(&format!("\n## Targets, {}\n\n{}", self.measured_on, targets(&self.targets)));
+        page.push_str(&format!("\n## Commands\n\n```text\n{}\n```\n", self.commands.join("\n")));
+        let out = if quick {
+            work.join(format!("quick-{}.md", self.subject))
+        } else {
+            files::root().join("benches/record").join(format!("{date}-{}.md", self.subject))
+        };
+        std::fs::create_dir_all(out.parent().unwrap_or(work)).map_err(|e| e.to_string())?;
+        std::fs::write(&out, &page).map_err(|e| format!("{}: {e}", out.display()))?;
+        println!("{page}\nwritten to {}", out.display());
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn timed(name: &str, expected: Expected, selected: Option<u64>, cpu: &[f64]) -> Timed {
+    fn timed(name: &str, expected: Expected, answer: Option<u64>, cpu: &[f64]) -> Timed {
         let contender = Contender { name: name.into(), version: String::new(), argv: vec![], expected };
         let rounds = cpu.iter().map(|&cpu| Round { cpu, wall: cpu, rss: 1e6 }).collect();
-        Timed { contender, selected, rounds, least_rss: 0.0, failed: None }
+        Timed { contender, answer, rounds, least_rss: 0.0, failed: None }
     }
 
     #[test]
@@ -125,7 +191,8 @@ mod tests {
     #[test]
     fn counts_must_agree() {
         let ours = || timed("ours", Expected::Agreed, Some(1000), &[1.0]);
-        let with = |expected, count| agreement(&[ours(), timed("other", expected, count, &[1.0])]);
+        let with =
+            |expected, count| agreement(&[ours(), timed("other", expected, count, &[1.0])], "galaxies");
         assert!(with(Expected::Agreed, Some(1000)).is_ok());
         assert!(with(Expected::Agreed, Some(1001)).is_err());
         assert!(with(Expected::Agreed, None).is_err());

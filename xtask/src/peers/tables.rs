@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::contenders::{Built, names};
-use super::record::{self, Target, cpu, rss, wall};
-use super::{Contender, Expected, Timed, machine, time};
+use super::record::{self, Page, Target, cpu, rss, wall};
+use super::{Rounds, Timed, machine, time};
 use crate::{files, tools};
 
 struct Work {
@@ -34,14 +34,16 @@ pub fn run(quick: bool) -> Result<(), String> {
             Err(why) => absent.push(format!("polars on Parquet: {why}")),
         }
         if commands.is_empty() {
-            commands = contenders.iter().map(shown).collect();
+            commands = contenders.iter().map(|c| record::command(c, &data)).collect();
         }
-        let mut timed = time(contenders, rounds, &dir)?;
+        // Whatever ran before, each program finds the caches as a plain read of the files leaves them.
+        let before = contenders.iter().find(|c| c.name == names::READ).map(|c| c.argv.clone());
+        let mut timed = time(contenders, &Rounds { count: rounds, before, mark: "lrg=", work: &dir })?;
         ours_from_reports(&mut timed);
         if let Some(why) = timed.iter().take(3).find_map(|t| t.failed.as_ref()) {
             return Err(format!("our own run failed: {why}"));
         }
-        let agreed = record::agreement(&timed)?;
+        let agreed = record::agreement(&timed, "galaxies")?;
         notes.push(format!("- {name}: {}", agreed.join(" ")));
         tables.push_str(&record::table(&name, &timed));
         if targets.is_empty() {
@@ -57,31 +59,21 @@ pub fn run(quick: bool) -> Result<(), String> {
         }
     }
 
-    let title = if quick { " (quick)" } else { "" };
-    let mut page = format!("# Tables, {}{title}\n\n", machine::date()?);
-    page.push_str("Galaxies per brick from sweep files that are in the page cache, dereddened cut v3.\n");
-    page.push_str(&format!("Programs in turn, one round to warm up, medians of {rounds} rounds; "));
-    page.push_str(
-        "a ratio is the median of the ratios round by round. Before each program, and not timed, the ",
-    );
-    page.push_str("files are read once, so that every one starts from the same caches.\n\n");
-    let lines =
+    let machine =
         [machine::describe(), vec![format!("- Load average before: {before}"), built.versions()]].concat();
-    page.push_str(&format!("{}\n\n", lines.join("\n")));
-    page.push_str("| work | tool | version | CPU s | CPU, ratio to ours | wall s | peak RSS MB |\n");
-    page.push_str(&format!("|---|---|---|---|---|---|---|\n{tables}\n{}\n", notes.join("\n")));
-    page.push_str(&format!("\n## Targets, at 505 bytes a row\n\n{}", record::targets(&targets)));
-    page.push_str(&format!("\n## Commands\n\n```text\n{}\n```\n", commands.join("\n")));
-
-    let out = if quick {
-        dir.join("quick.md")
-    } else {
-        files::root().join("benches/record").join(format!("{}-tables.md", machine::date()?))
+    let intro = "Galaxies per brick from sweep files that are in the page cache, dereddened cut v3. Before each \
+                 program, and not timed, the files are read once, so that every one starts from the same caches.";
+    let page = Page {
+        subject: "tables",
+        intro: intro.to_owned(),
+        machine,
+        rows: tables,
+        notes,
+        measured_on: "at 505 bytes a row",
+        targets,
+        commands,
     };
-    std::fs::create_dir_all(out.parent().unwrap_or(&dir)).map_err(|e| e.to_string())?;
-    std::fs::write(&out, &page).map_err(|e| format!("{}: {e}", out.display()))?;
-    println!("{page}\nwritten to {}", out.display());
-    Ok(())
+    page.write(quick, rounds, &dir)
 }
 
 /// One generated file under as many names as there are files; the generator's bytes never change for a name.
@@ -123,7 +115,7 @@ fn ours_from_reports(timed: &mut [Timed]) {
         let out = one.contender.argv.last().map(|path| Path::new(path).with_extension("report.json"));
         let text = out.and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
         let report: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
-        one.selected = report["selected"].as_u64();
+        one.answer = report["selected"].as_u64();
     }
 }
 
@@ -147,23 +139,4 @@ fn aims(timed: &[Timed]) -> Vec<Target> {
             measured: find(names::TWO_THREADS).map_or(f64::NAN, |two| ours.ratio(two, wall)),
         },
     ]
-}
-
-/// The command line without what differs between machines: folders, and the names of the files.
-fn shown(contender: &Contender) -> String {
-    let root = format!("{}/", files::root().display());
-    let target = format!("{}/", files::target().display());
-    let mut words: Vec<String> = Vec::new();
-    for (k, word) in contender.argv.iter().enumerate() {
-        let word = word.replace(&target, "target/").replace(&root, "");
-        let word = if k == 0 && word.contains("python") { "python".to_owned() } else { word };
-        let data = word.starts_with("target/peers/data/");
-        let word = if data { "FILE...".to_owned() } else { word };
-        let word = if word.contains([' ', '$']) { format!("'{word}'") } else { word };
-        if words.last() != Some(&word) {
-            words.push(word);
-        }
-    }
-    let near = if matches!(contender.expected, Expected::Near(_)) { "   # another count" } else { "" };
-    format!("{}{near}", words.join(" "))
 }
