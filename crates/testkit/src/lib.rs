@@ -6,6 +6,7 @@
 //! - [`Sweep`] writes sweep catalogues of the tenth data release of the Legacy Surveys, from a thousand rows to
 //!   as many as the disk holds; [`bricks_table`] the survey-bricks table that goes with them, and
 //!   [`write_miniature`] the small survey that is committed under `fixtures/`.
+//! - [`FaultOrigin`] serves files over HTTP, breaks what it is told to break, and remembers every request.
 //! - [`Csv`] and [`shared`] read reference values.
 //!
 //! Everything made here is the same bytes on every platform: the generators use only `+ - * /` and square roots.
@@ -17,6 +18,7 @@ mod fits;
 mod gzip;
 mod miniature;
 mod numeric;
+mod origin;
 mod rng;
 mod shared;
 mod sweep;
@@ -26,6 +28,7 @@ pub use csv::Csv;
 pub use fits::{Cells, Column, FitsTable, image_extension};
 pub use gzip::{gunzip, gzip};
 pub use miniature::{MINIATURE_SWEEPS, write_miniature};
+pub use origin::{Exchange, Fault, FaultOrigin, Files, RateLimit, RetryAfter, Rule};
 pub use rng::Rng;
 pub use shared::{require_all, shared};
 pub use sweep::{Clump, SkyBox, Sweep};

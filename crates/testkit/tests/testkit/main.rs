@@ -1,4 +1,5 @@
 //! The generators, from outside.
 
+mod origin;
 mod sweep;
 mod tables;
