@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 mod check;
+mod coadds;
 mod conformance;
 mod files;
 mod fixtures;
@@ -26,6 +27,8 @@ cargo xtask TASK
   sweep OUT --rows N       write a sweep catalogue of N rows
         [--lc EPOCHS]      with the light-curve columns of earlier releases
         [--seed S]
+  coadds DIR               write a miniature of the survey's coadds, and DIR/survey-bricks.fits.gz with its bricks
+        [--psfsize] [--seed S]
   peers [tables|--all]     time the same work done by us and by others, into benches/record/
         [--quick]          with fewer rounds and fewer files
   help
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         "conformance" => conformance::run(rest),
         "fixtures" => fixtures::run(rest),
         "sweep" => sweep::run(rest),
+        "coadds" => coadds::run(rest),
         "peers" => peers::run(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");

@@ -1,5 +1,6 @@
 //! The generators, from outside.
 
+mod coadds;
 mod origin;
 mod sweep;
 mod tables;
