@@ -1,6 +1,6 @@
-"""Compares a tree of miniature coadds with the pixels it was made of: coadds.py DIR.
+"""Compares trees of miniature coadds with the pixels they were made of: coadds.py DIR...
 
-DIR holds the tree and, for every file, {brick}-{product}.raw: the pixels in little-endian order, int32 for maskbits,
+Each DIR holds the tree and, for every file, {brick}-{product}.raw: the pixels in little-endian order, int32 for maskbits,
 float32 for all others.
 """
 
@@ -16,9 +16,9 @@ NOISE = {"g": 0.006, "r": 0.009, "z": 0.02}
 
 warnings.simplefilter("error")
 warnings.simplefilter("ignore", FITSFixedWarning)
-root = pathlib.Path(sys.argv[1])
+trees = [pathlib.Path(name) for name in sys.argv[1:]]
 count = 0
-for path in sorted(root.rglob("*.fits.fz")):
+for root, path in [(root, path) for root in trees for path in sorted(root.rglob("*.fits.fz"))]:
     brick, product = path.name.removeprefix("legacysurvey-").removesuffix(".fits.fz").split("-", 1)
     kind, _, band = product.partition("-")
     raw = np.fromfile(root / f"{brick}-{product}.raw", "<i4" if kind == "maskbits" else "<f4")
