@@ -2,7 +2,9 @@
 
 mod checksums;
 mod damaged;
+mod flips;
 mod gzipped;
+mod hostile;
 mod images;
 mod properties;
 mod real;
