@@ -9,5 +9,6 @@ mod images;
 mod properties;
 mod real;
 mod scans;
+mod seeds;
 mod tables;
 mod verify;
