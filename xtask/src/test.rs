@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use crate::{Done, Stop, files, fixtures, oracle, tools, vectors};
+use crate::{Done, Stop, conformance, files, fixtures, oracle, tools, vectors};
 
 /// How a step ended.
 pub enum Outcome {
@@ -39,7 +39,7 @@ struct Run {
 
 type Step = (&'static str, fn(&mut Run) -> Outcome);
 
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     ("tools", install),
     ("fmt", |run| run.cargo(&["fmt", "--all", "--check"]).into()),
     ("clippy", |run| run.cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]).into()),
@@ -53,6 +53,7 @@ const STEPS: [Step; 13] = [
     ("fixtures", |_| fixtures::run(&["--check"]).into()),
     ("fitsverify", fitsverify),
     ("vectors", reference),
+    ("conformance", |_| conformance::step()),
     ("release", |run| {
         run.cargo(&["build", "--release", "-p", "coaddkit-examples", "--bin", "lrg-density"]).into()
     }),
