@@ -145,9 +145,10 @@ fn one(path: PathBuf, bytes: u64, level: Level, bar: &Bar) -> Checked {
 
 fn exit_of(kind: io::ErrorKind) -> Exit {
     match kind {
-        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied | io::ErrorKind::IsADirectory => {
-            Exit::Missing
-        }
+        io::ErrorKind::NotFound
+        | io::ErrorKind::PermissionDenied
+        | io::ErrorKind::NotADirectory
+        | io::ErrorKind::IsADirectory => Exit::Missing,
         _ => Exit::Transient,
     }
 }
@@ -202,8 +203,10 @@ impl Found {
     fn add(&mut self, path: &Path) {
         match std::fs::metadata(path) {
             Ok(about) if about.is_dir() => self.walk(path),
-            Ok(about) => self.files.push((path.to_owned(), about.len())),
-            Err(error) => self.cannot(path, &error),
+            Ok(about) if about.is_file() => self.files.push((path.to_owned(), about.len())),
+            // To open a pipe may take forever.
+            Ok(_) => self.cannot(path, Exit::Missing, "it is neither a file nor a folder".to_owned()),
+            Err(error) => self.failed(path, &error),
         }
     }
 
@@ -211,7 +214,7 @@ impl Found {
         let entries = std::fs::read_dir(dir).and_then(Iterator::collect::<io::Result<Vec<_>>>);
         let mut entries = match entries {
             Ok(entries) => entries,
-            Err(error) => return self.cannot(dir, &error),
+            Err(error) => return self.failed(dir, &error),
         };
         entries.sort_by_key(std::fs::DirEntry::file_name);
         for entry in entries {
@@ -229,13 +232,19 @@ impl Found {
                     self.files.push((path, about.len()))
                 }
                 Ok(_) => self.skipped.push(path),
-                Err(error) => self.cannot(&path, &error),
+                Err(error) => self.failed(&path, &error),
             }
         }
     }
 
-    fn cannot(&mut self, path: &Path, error: &io::Error) {
-        let (exit, unread) = (exit_of(error.kind()), Some(error.to_string()));
+    fn failed(&mut self, path: &Path, error: &io::Error) {
+        // A link that leads nowhere, or in a circle, will not lead elsewhere the next time.
+        let link = std::fs::symlink_metadata(path).is_ok_and(|about| about.is_symlink());
+        self.cannot(path, if link { Exit::Missing } else { exit_of(error.kind()) }, error.to_string());
+    }
+
+    fn cannot(&mut self, path: &Path, exit: Exit, why: String) {
+        let unread = Some(why);
         self.unread.push(Checked { path: path.to_owned(), bytes: 0, findings: Vec::new(), exit, unread });
     }
 }
