@@ -82,7 +82,7 @@ fn check(args: &Args) -> Exit {
 
     let mut worst = Exit::Complete;
     for file in &checked {
-        worst = worse(worst, file.exit);
+        worst = worst.worse(file.exit);
         let outcome = match (file.exit, file.findings.is_empty()) {
             (Exit::Complete, true) => "done",
             (Exit::Complete, false) => "done_with_warnings",
@@ -130,7 +130,7 @@ fn one(path: PathBuf, bytes: u64, level: Level, bar: &Bar) -> Checked {
         }
         Ok(Err(error)) => {
             let kind = if let ErrorKind::Io(e) = error.kind() { e.kind() } else { io::ErrorKind::Other };
-            checked.exit = exit_of(kind);
+            checked.exit = Exit::of_reader(kind);
             checked.unread = Some(error.kind().to_string());
         }
         Err(_) => {
@@ -141,22 +141,6 @@ fn one(path: PathBuf, bytes: u64, level: Level, bar: &Bar) -> Checked {
     let failed = checked.why().map(|why| format!("{}: {why}", checked.path.display()));
     bar.file_done(bytes, failed.as_deref().filter(|_| checked.exit != Exit::BadData));
     checked
-}
-
-fn exit_of(kind: io::ErrorKind) -> Exit {
-    match kind {
-        io::ErrorKind::NotFound
-        | io::ErrorKind::PermissionDenied
-        | io::ErrorKind::NotADirectory
-        | io::ErrorKind::IsADirectory => Exit::Missing,
-        _ => Exit::Transient,
-    }
-}
-
-fn worse(a: Exit, b: Exit) -> Exit {
-    let order = [Exit::Complete, Exit::Transient, Exit::Missing, Exit::BadData, Exit::Bug];
-    let rank = |e| order.iter().position(|&x| x == e);
-    if rank(b) > rank(a) { b } else { a }
 }
 
 impl Checked {
@@ -240,7 +224,11 @@ impl Found {
     fn failed(&mut self, path: &Path, error: &io::Error) {
         // A link that leads nowhere, or in a circle, will not lead elsewhere the next time.
         let link = std::fs::symlink_metadata(path).is_ok_and(|about| about.is_symlink());
-        self.cannot(path, if link { Exit::Missing } else { exit_of(error.kind()) }, error.to_string());
+        self.cannot(
+            path,
+            if link { Exit::Missing } else { Exit::of_reader(error.kind()) },
+            error.to_string(),
+        );
     }
 
     fn cannot(&mut self, path: &Path, exit: Exit, why: String) {

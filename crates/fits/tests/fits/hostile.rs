@@ -2,8 +2,10 @@
 //! memory or time that its bytes do not justify.
 
 use crate::verify::{errors, look};
-use coaddkit_fits::{Error, ErrorClass, Fits, HduKind, Level, Limits, Severity};
+use coaddkit_fits::{Error, ErrorClass, Fits, HduKind, Level, Limits, ReadAt, Severity};
 use coaddkit_testkit::{Column, FitsTable, damage, gzip, image_extension};
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A header of these cards, one a line.
 fn header(cards: &str) -> Vec<u8> {
@@ -317,4 +319,72 @@ fn limits_of_bytes_in_memory_are_charged() {
     }
     let broken = damage::with_card(&table, 1, "PCOUNT", "PCOUNT  =                   -1");
     assert!(look(&broken, Level::Structure)[0].what.contains("PCOUNT is -1"));
+}
+
+/// A source that gives a byte at a time, is interrupted, and breaks where it is read from `broken` on.
+struct Weak {
+    bytes: Vec<u8>,
+    broken: u64,
+    interrupted: AtomicBool,
+}
+
+impl ReadAt for Weak {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        if !self.interrupted.fetch_xor(true, Ordering::Relaxed) {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        if offset >= self.broken {
+            return Err(io::Error::other("the disk is on fire"));
+        }
+        let most = buf.len().min(7).min((self.broken - offset) as usize);
+        self.bytes.read_at(&mut buf[..most], offset)
+    }
+
+    fn size(&self) -> io::Result<Option<u64>> {
+        self.bytes.size()
+    }
+}
+
+/// The first error of everything that can be read.
+fn all(fits: Fits) -> Result<(), Error> {
+    for hdu in fits.hdus() {
+        let hdu = hdu?;
+        match hdu.kind() {
+            HduKind::Table | HduKind::AsciiTable => {
+                let table = hdu.table()?;
+                let scan = (0..table.columns().len()).try_fold(table.scan(), |scan, n| scan.column_at(n))?;
+                scan.for_each(|_| Ok::<_, Error>(()))?;
+            }
+            HduKind::Image if !hdu.shape().is_empty() => _ = hdu.image()?.read_pixels()?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// A reader that fails is not taken for bad data, wherever it fails; and what is well is not taken for bad.
+#[test]
+fn a_reader_that_fails_is_no_damage() {
+    for name in ["arrays_p", "ascii", "compressed"] {
+        let bytes = crate::verify::fixture(&format!("{name}.fits.gz"));
+        let size = bytes.len() as u64;
+        for broken in (0..size).step_by(211).chain([size, u64::MAX]) {
+            let weak = || Weak { bytes: bytes.clone(), broken, interrupted: AtomicBool::new(false) };
+            let mut failed = false;
+            for result in [
+                Fits::from_source(weak()).and_then(all),
+                Fits::from_source(weak())
+                    .and_then(|f| f.verify(Level::Pixels))
+                    .map(|found| assert_eq!(found, [])),
+            ] {
+                if let Err(error) = result {
+                    failed = true;
+                    assert_eq!(error.class(), ErrorClass::Reader, "{name} {broken}: {error}");
+                    assert!(error.to_string().contains("the disk is on fire"), "{error}");
+                }
+            }
+            // Behind the last byte nothing needs to be read but to see that it is the last.
+            assert_eq!(failed, broken <= size, "{name}: {broken} of {size}");
+        }
+    }
 }
