@@ -9,3 +9,4 @@ mod real;
 mod scans;
 mod tables;
 mod verify;
+mod write;
