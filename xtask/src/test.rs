@@ -39,7 +39,7 @@ struct Run {
 
 type Step = (&'static str, fn(&mut Run) -> Outcome);
 
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     ("tools", install),
     ("fmt", |run| run.cargo(&["fmt", "--all", "--check"]).into()),
     ("clippy", |run| run.cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]).into()),
@@ -58,6 +58,7 @@ const STEPS: [Step; 13] = [
     }),
     ("oracle-python", |_| oracle::python()),
     ("oracle-c", |_| oracle::c()),
+    ("oracle-written", |_| oracle::written()),
 ];
 
 pub fn run(args: &[&str], ci: bool) -> Done {
