@@ -60,6 +60,7 @@ const STEPS: &[Step] = &[
     }),
     ("oracle-python", |_| oracle::python()),
     ("oracle-c", |_| oracle::c()),
+    ("oracle-written", |_| oracle::written()),
 ];
 
 pub fn run(args: &[&str], ci: bool) -> Done {
