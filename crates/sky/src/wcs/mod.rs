@@ -10,6 +10,7 @@ use distortion::{Distortion, determinant, product};
 pub(crate) use projection::Projection;
 use sphere::Rotation;
 
+use crate::sphere::Vector;
 use crate::{Error, SkyCoord};
 
 /// The value of a header keyword, as [`Wcs::from_keywords`] asks for it.
@@ -164,6 +165,12 @@ impl Wcs {
             projection,
             rotation: Rotation::about(center),
         }
+    }
+
+    /// East and north in the plane of a zenithal projection, and its centre.
+    pub(crate) fn plane_axes(&self) -> [Vector; 3] {
+        let [south, east, center] = self.rotation.axes();
+        [east, south.map(|value| -value), center]
     }
 
     /// The position at a pixel, or at any point between pixels. `None` where the projection has no sky, and for NaN.
