@@ -12,6 +12,7 @@ mod matching;
 #[cfg(feature = "moc")]
 mod moc;
 mod names;
+mod refused;
 mod region;
 mod select;
 mod skymap;
