@@ -133,6 +133,10 @@ impl SkyMap {
     /// A map of the whole sky: `rings` rings of tracts between two polar caps; the first tract of each ring is centred
     /// on `ra_start_deg`.
     ///
+    /// # Units
+    ///
+    /// Degrees.
+    ///
     /// # Errors
     ///
     /// [`Error::NotFinite`] and [`Error::OutOfRange`] for a value that makes no map: 1 to 65,535 rings, and see
@@ -153,7 +157,11 @@ impl SkyMap {
         Ok(Self { config, layout: Layout::Rings { starts, ra_start_rad, grid } })
     }
 
-    /// A map of single tracts, each of a centre and a radius in degrees.
+    /// A map of single tracts, each of a centre and a radius.
+    ///
+    /// # Units
+    ///
+    /// Radii are degrees.
     ///
     /// # Errors
     ///

@@ -135,6 +135,10 @@ impl Wcs {
     /// A tangent plane with square pixels, north up and east left, that touches the sky at `center` in the FITS pixel
     /// `crpix`.
     ///
+    /// # Units
+    ///
+    /// Pixels count from 1; the scale is arcseconds a pixel.
+    ///
     /// # Errors
     ///
     /// [`Error::NotFinite`], and [`Error::OutOfRange`] for a scale outside 1e-6 to 36000 arcsec.
@@ -216,6 +220,10 @@ impl Wcs {
 
     /// The positions of many pixels, written to `ra_deg` and `dec_deg`; NaN where there is none.
     ///
+    /// # Units
+    ///
+    /// Pixels count from 1; positions are degrees.
+    ///
     /// # Shape
     ///
     /// Four slices of equal length.
@@ -239,6 +247,14 @@ impl Wcs {
     }
 
     /// The positions of a row of an image: pixels `first_x`, `first_x + 1`, … at height `y`; NaN where there is none.
+    ///
+    /// # Units
+    ///
+    /// Pixels count from 1; positions are degrees.
+    ///
+    /// # Shape
+    ///
+    /// One element a pixel; the length of the slices says how many.
     ///
     /// # Errors
     ///
@@ -274,6 +290,10 @@ impl Wcs {
     }
 
     /// The pixels of many positions, written to `x` and `y`; NaN where there is none, and for what is no position.
+    ///
+    /// # Units
+    ///
+    /// Degrees, of which right ascensions may have any finite value; pixels count from 1.
     ///
     /// # Shape
     ///
