@@ -8,6 +8,8 @@ use coaddkit_testkit::MINIATURE_SWEEPS;
 use crate::test::Outcome;
 use crate::{files, tools};
 
+pub mod sky;
+
 const PYTHON: &str = "tests/oracle/lrg_count.py";
 const WRITTEN: &str = "tests/oracle/written.py";
 const C: &str = "benches/peers/sweep.c";

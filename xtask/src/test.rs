@@ -61,6 +61,7 @@ const STEPS: &[Step] = &[
     ("oracle-python", |_| oracle::python()),
     ("oracle-c", |_| oracle::c()),
     ("oracle-written", |_| oracle::written()),
+    ("oracle-sky", |_| oracle::sky::run()),
 ];
 
 pub fn run(args: &[&str], ci: bool) -> Done {
