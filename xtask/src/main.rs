@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 mod check;
+mod coadds;
 mod conformance;
 mod files;
 mod fixtures;
@@ -21,13 +22,15 @@ cargo xtask TASK
   ci [STEP...]             the same, with tools installed where that is possible, and a skip counted as a failure
   check                    the rules of the workspace: who imports whom, sizes, licences, documentation lints
   vectors DIR              compare the crates with reference values made by the reference implementations
-  conformance DIR          compare every image and column of real files with what other readers read; DIR holds the
+  conformance DIR          compare every HDU and column of real files with what other readers read; DIR holds the
                            files and oracle.json, oracle_tables.json
   public-api [--check]     write what the published crates offer to docs/public-api/, or check that it stands there
   fixtures [--check]       write the miniature survey to fixtures/, or check that it is what the generator makes
   sweep OUT --rows N       write a sweep catalogue of N rows
         [--lc EPOCHS]      with the light-curve columns of earlier releases
         [--seed S]
+  coadds DIR               write a miniature of the survey's coadds, and DIR/survey-bricks.fits.gz with its bricks
+        [--psfsize] [--seed S]
   peers [tables|--all]     time the same work done by us and by others, into benches/record/
         [--quick]          with fewer rounds and fewer files
   help
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         "public-api" => public_api::run(rest),
         "fixtures" => fixtures::run(rest),
         "sweep" => sweep::run(rest),
+        "coadds" => coadds::run(rest),
         "peers" => peers::run(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
