@@ -7,7 +7,9 @@
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use coaddkit_transfer::{Destination, Error, Finished, HostPolicy, Item, Plan, Progress, S3Options, Transfer};
+use coaddkit_transfer::{
+    Destination, Error, Finished, HostPolicy, Item, Plan, Progress, S3Options, Transfer,
+};
 
 /// Says what goes wrong, and counts the rest.
 #[derive(Default)]
@@ -38,7 +40,9 @@ fn item(address: &str) -> Result<Item, Error> {
 
 fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let [list, destination, rest @ ..] = &args[..] else { return Err("LIST DESTINATION [CONNECTIONS]".into()) };
+    let [list, destination, rest @ ..] = &args[..] else {
+        return Err("LIST DESTINATION [CONNECTIONS]".into());
+    };
     let mut hosts = HostPolicy::default();
     if let Some(connections) = rest.first() {
         hosts.connections = connections.parse()?;

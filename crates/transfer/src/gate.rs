@@ -30,9 +30,18 @@ impl Gate {
         loop {
             // Made before the state is looked at, so that no change between the two is missed.
             let changed = self.changed.notified();
-            let admit = self.state().ask(Instant::now());
+            let (admit, room) = {
+                let mut state = self.state();
+                (state.ask(Instant::now()), state.has_room())
+            };
             match admit {
-                Admit::Go => return Ok(Pass { gate: self, since: Instant::now() }),
+                Admit::Go => {
+                    // One is woken at a time; who goes wakes the next.
+                    if room {
+                        self.changed.notify_one();
+                    }
+                    return Ok(Pass { gate: self, since: Instant::now() });
+                }
                 Admit::At(when) => {
                     tokio::select! {
                         () = tokio::time::sleep_until(when.into()) => {}
@@ -67,7 +76,11 @@ impl Pass<'_> {
     /// What the host answered. A refusal is answered with how long all of its requests wait now.
     pub(crate) fn tell(&self, signal: Signal) -> Duration {
         let wait = self.gate.state().told(Instant::now(), self.since, signal);
-        self.gate.changed.notify_waiters();
+        if signal == Signal::Fine {
+            self.gate.changed.notify_one();
+        } else {
+            self.gate.changed.notify_waiters();
+        }
         wait
     }
 }
@@ -75,6 +88,6 @@ impl Pass<'_> {
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
         self.gate.state().leave();
-        self.gate.changed.notify_waiters();
+        self.gate.changed.notify_one();
     }
 }

@@ -134,6 +134,9 @@ impl Objects {
         let mut url = self.bucket(bucket)?.base;
         let wrong = || Error::usage(format!("s3://{bucket}"), "no address of objects");
         url.path_segments_mut().map_err(|()| wrong())?.pop_if_empty().extend(key.split('/'));
+        // Some servers take a plus in a path for a space.
+        let path = url.path().replace('+', "%2B");
+        url.set_path(&path);
         Ok(url)
     }
 
@@ -193,7 +196,7 @@ mod tests {
             (None, "desidata", "a/b c.fits", "https://desidata.s3.us-west-2.amazonaws.com/a/b%20c.fits"),
             (None, "a.b", "c", "https://s3.us-west-2.amazonaws.com/a.b/c"),
             (Some("http://127.0.0.1:8333"), "b", "c/d#?%", "http://127.0.0.1:8333/b/c/d%23%3F%25"),
-            (Some("https://s3.example.org/"), "b", "c", "https://s3.example.org/b/c"),
+            (Some("https://s3.example.org/"), "b", "c+d", "https://s3.example.org/b/c%2Bd"),
         ] {
             assert_eq!(objects(endpoint).plain(bucket, key).unwrap().as_str(), address);
         }

@@ -108,8 +108,7 @@ impl State {
             }
             self.closed_until = None;
         }
-        let most = if self.probing { 1 } else { self.limit as usize };
-        if self.active >= most.max(1) {
+        if !self.has_room() {
             return Admit::Later;
         }
         if let Some(rate) = self.rate(now) {
@@ -120,6 +119,12 @@ impl State {
         }
         self.active += 1;
         Admit::Go
+    }
+
+    /// Whether another request may be under way at once.
+    pub(super) fn has_room(&self) -> bool {
+        let most = if self.probing { 1 } else { self.limit as usize };
+        self.active < most.max(1)
     }
 
     /// Requests a second now, if they are limited.

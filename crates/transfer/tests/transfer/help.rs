@@ -130,3 +130,15 @@ impl coaddkit_transfer::Progress for Seen {
         self.words.lock().unwrap().push((item.destination().to_owned(), finished.outcome.word()));
     }
 }
+
+/// This test program again, to run one of its ignored tests as a process of its own.
+pub fn itself(test: &str) -> std::process::Command {
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", test, "--ignored", "--nocapture"]);
+    command
+}
+
+/// What the parent process tells such a test; nothing when somebody else runs it.
+pub fn told(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}

@@ -3,7 +3,10 @@
 mod disk;
 mod gate;
 mod help;
+mod kill;
 mod matrix;
 mod resume;
 mod rules;
 mod runs;
+#[cfg(feature = "aws")]
+mod s3;
