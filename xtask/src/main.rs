@@ -21,7 +21,7 @@ cargo xtask TASK
   ci [STEP...]             the same, with tools installed where that is possible, and a skip counted as a failure
   check                    the rules of the workspace: who imports whom, sizes, licences, documentation lints
   vectors DIR              compare the crates with reference values made by the reference implementations
-  conformance DIR          compare every image and column of real files with what other readers read; DIR holds the
+  conformance DIR          compare every HDU and column of real files with what other readers read; DIR holds the
                            files and oracle.json, oracle_tables.json
   public-api [--check]     write what the published crates offer to docs/public-api/, or check that it stands there
   fixtures [--check]       write the miniature survey to fixtures/, or check that it is what the generator makes

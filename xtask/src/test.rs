@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use crate::{Done, Stop, files, fixtures, oracle, public_api, tools, vectors};
+use crate::{Done, Stop, conformance, files, fixtures, oracle, public_api, tools, vectors};
 
 /// How a step ended.
 pub enum Outcome {
@@ -54,11 +54,13 @@ const STEPS: &[Step] = &[
     ("fixtures", |_| fixtures::run(&["--check"]).into()),
     ("fitsverify", fitsverify),
     ("vectors", reference),
+    ("conformance", |_| conformance::step()),
     ("release", |run| {
         run.cargo(&["build", "--release", "-p", "coaddkit-examples", "--bin", "lrg-density"]).into()
     }),
     ("oracle-python", |_| oracle::python()),
     ("oracle-c", |_| oracle::c()),
+    ("oracle-written", |_| oracle::written()),
     ("oracle-sky", |_| oracle::sky::run()),
 ];
 
