@@ -1,7 +1,7 @@
 use clap::Args;
 use coaddkit_density::Failure;
 use coaddkit_sky::RegionBounds;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -26,6 +26,24 @@ impl Exit {
     /// The code that the process ends with.
     pub fn code(self) -> u8 {
         self as u8
+    }
+
+    /// For a file that could not be read: it is missing, or another attempt may succeed.
+    pub fn of_reader(kind: io::ErrorKind) -> Self {
+        match kind {
+            io::ErrorKind::NotFound
+            | io::ErrorKind::PermissionDenied
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::IsADirectory => Self::Missing,
+            _ => Self::Transient,
+        }
+    }
+
+    /// The one that outranks the other.
+    pub fn worse(self, other: Self) -> Self {
+        let order = [Self::Complete, Self::Transient, Self::Missing, Self::BadData, Self::Usage, Self::Bug];
+        let rank = |exit| order.iter().position(|&e| e == exit);
+        if rank(other) > rank(self) { other } else { self }
     }
 }
 
@@ -141,9 +159,9 @@ fn is_data(path: &Path) -> bool {
 
 /// Prints to stdout. A reader that has gone away (`| head`) is no error; a disk that is full ends the run.
 pub fn print(text: &str) {
-    let mut out = std::io::stdout().lock();
+    let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
             eprintln!("cannot write to stdout: {e}");
             std::process::exit(Exit::Transient.code().into());
         }

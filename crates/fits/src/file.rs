@@ -73,7 +73,16 @@ impl Fits {
     /// assert_eq!(error.class(), coaddkit_fits::ErrorClass::Data);
     /// ```
     pub fn from_source(source: impl ReadAt + 'static) -> Result<Self, Error> {
-        Self::start(source, None, Limits::default())
+        Self::from_source_with(source, Limits::default())
+    }
+
+    /// [`Self::from_source`] with limits of your own.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::open_with`].
+    pub fn from_source_with(source: impl ReadAt + 'static, limits: Limits) -> Result<Self, Error> {
+        Self::start(source, None, limits)
     }
 
     /// [`Self::open`] of a file that is read at once if it has at most `small` bytes.
@@ -318,6 +327,12 @@ impl Hdu {
     /// sense, [`ErrorKind::Unsupported`] for a compression that this crate does not know.
     pub fn image(&self) -> Result<Image, Error> {
         Image::new(self)
+    }
+
+    /// Fails where the keywords of a compressed image make no sense.
+    pub(crate) fn sensible(&self) -> Result<(), Error> {
+        let Some((keyword, problem)) = &self.parts.structure.senseless else { return Ok(()) };
+        Err(self.error(ErrorKind::Header { keyword: keyword.clone(), problem: problem.clone() }))
     }
 
     pub(crate) fn describe(&self) -> String {

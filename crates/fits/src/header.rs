@@ -14,7 +14,7 @@ pub(crate) const BLOCK: usize = 2880;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Header {
     /// Whole cards, without END and padding.
-    bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Header {
@@ -87,13 +87,16 @@ impl Header {
 
     /// Position and card of the first use of `keyword`.
     pub(crate) fn find(&self, keyword: &str) -> Option<(usize, Card<'_>)> {
-        let wanted = keyword.trim().to_ascii_uppercase();
-        let short = wanted.len() <= 8 && !wanted.contains(' ');
+        let wanted = keyword.trim();
+        // The characters of a keyword are its bytes; see `Value`.
+        let bytes: Option<Vec<u8>> = wanted.chars().map(|c| u8::try_from(c).ok()).collect();
+        let bytes = bytes?;
+        let short = bytes.len() <= 8 && !bytes.contains(&b' ');
         self.cards().enumerate().find(|(_, card)| {
             if short {
-                card.short_keyword() == wanted.as_bytes()
+                card.short_keyword().eq_ignore_ascii_case(&bytes)
             } else {
-                card.keyword().to_ascii_uppercase() == wanted
+                card.keyword().eq_ignore_ascii_case(wanted)
             }
         })
     }

@@ -65,6 +65,7 @@ enum Data {
 
 impl Image {
     pub(crate) fn new(hdu: &Hdu) -> Result<Self, Error> {
+        hdu.sensible()?;
         if hdu.kind() != HduKind::Image || hdu.shape().is_empty() {
             let kind = ErrorKind::WrongHdu { wanted: "an image with data", found: hdu.describe() };
             return Err(hdu.error(kind));

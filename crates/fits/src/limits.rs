@@ -1,7 +1,8 @@
 /// What a file may cost before it is refused.
 ///
 /// Each limit is charged before memory is allocated, so a hostile header cannot make the process run out of
-/// memory; exceeding one is an error of class [`ErrorClass::Limit`](crate::ErrorClass::Limit).
+/// memory; exceeding one is an error of class [`ErrorClass::Limit`](crate::ErrorClass::Limit). The defaults let every
+/// file pass that a survey publishes; for files of strangers, or little memory, set them lower.
 ///
 /// ```
 /// let mut limits = coaddkit_fits::Limits::default();
@@ -16,7 +17,8 @@ pub struct Limits {
     pub row_bytes: u64,
     /// Largest tile of a compressed image, in bytes of pixels. Default 1 GiB.
     pub tile_bytes: u64,
-    /// Largest image or section that is read into a vector, in bytes. Default 16 GiB.
+    /// Largest image or section that is read into a vector, in bytes; also what [`verify`](crate::verify) decodes of
+    /// a file, or 1000 times the size of the file where that is more. Default 16 GiB.
     pub image_bytes: u64,
     /// Largest number of HDUs in a file. Default 100,000.
     pub hdus: usize,

@@ -14,7 +14,7 @@ pub trait ReadAt: Send + Sync {
     /// Whatever the underlying reader reports; [`io::ErrorKind::Interrupted`] is retried by the caller.
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize>;
 
-    /// The length of the stream, or `None` where that is only known at its end.
+    /// The length of the stream, or `None` where that is only known at its end and the end was not reached so far.
     ///
     /// # Errors
     ///

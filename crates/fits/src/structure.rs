@@ -39,6 +39,8 @@ pub(crate) struct Structure {
     /// Axis lengths as a user sees them (uncompressed), slowest axis first.
     pub(crate) shape: Vec<u64>,
     pub(crate) compression: Option<TileCompression>,
+    /// Keyword and problem of a compressed image that makes no sense; its size is known all the same.
+    pub(crate) senseless: Option<(String, String)>,
     /// Bytes of data, padding not counted.
     pub(crate) data_bytes: u64,
 }
@@ -120,17 +122,19 @@ impl Structure {
                 _ => HduKind::Other,
             };
         }
-        let mut structure = Self { kind, bitpix, shape: Vec::new(), compression: None, data_bytes };
+        let mut structure =
+            Self { kind, bitpix, shape: Vec::new(), compression: None, senseless: None, data_bytes };
         if kind == HduKind::Table && header.logical("ZIMAGE") == Some(true) {
             structure.kind = HduKind::Image;
-            structure.bitpix = required(header, "ZBITPIX", i64::MIN)?;
-            let naxis = required(header, "ZNAXIS", 0)?.min(999);
-            shape = axes(header, "ZNAXIS", naxis)?;
-            structure.compression = Some(TileCompression {
-                codec: header.text("ZCMPTYPE").ok_or_else(|| bad("ZCMPTYPE", "is missing"))?,
-                quantize: header.text("ZQUANTIZ"),
-                tile: tile(header, &shape)?,
-            });
+            shape = Vec::new();
+            match compressed(header) {
+                Ok((bitpix, axes, compression)) => {
+                    (structure.bitpix, shape, structure.compression) = (bitpix, axes, Some(compression));
+                }
+                // The HDUs that follow can be read.
+                Err(ErrorKind::Header { keyword, problem }) => structure.senseless = Some((keyword, problem)),
+                Err(other) => return Err(other),
+            }
         } else if kind == HduKind::Table && header.logical("ZTABLE") == Some(true) {
             let codec = "ZTABLE".to_owned();
             structure.compression = Some(TileCompression { codec, quantize: None, tile: Vec::new() });
@@ -138,6 +142,22 @@ impl Structure {
         structure.shape = shape;
         Ok(structure)
     }
+}
+
+/// ZBITPIX, axes and compression of an image that is stored in a table.
+fn compressed(header: &Header) -> Result<(i64, Vec<u64>, TileCompression), ErrorKind> {
+    let bitpix = required(header, "ZBITPIX", i64::MIN)?;
+    let naxis = required(header, "ZNAXIS", 0)?;
+    if naxis > 999 {
+        return Err(bad("ZNAXIS", format!("is {naxis}, must be at most 999")));
+    }
+    let shape = axes(header, "ZNAXIS", naxis)?;
+    let compression = TileCompression {
+        codec: header.text("ZCMPTYPE").ok_or_else(|| bad("ZCMPTYPE", "is missing"))?,
+        quantize: header.text("ZQUANTIZ"),
+        tile: tile(header, &shape)?,
+    };
+    Ok((bitpix, shape, compression))
 }
 
 /// ZTILEn, by default one row of the image (FITS 4.0, section 10.1.1).

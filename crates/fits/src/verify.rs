@@ -211,9 +211,28 @@ impl Hdu {
 #[derive(Default)]
 struct Findings {
     list: Vec<Finding>,
+    /// Bytes of values decoded so far.
+    decoded: u64,
 }
 
 impl Findings {
+    /// Counts values that are to be decoded; false if all of them together would be too many for this file. A few
+    /// damaged or hostile kilobytes can ask for pixels without end.
+    fn afford(&mut self, hdu: &Hdu, bytes: u64) -> bool {
+        /// No codec packs real values more tightly.
+        const DENSITY: u64 = 1000;
+        let limit = hdu.shared.limits.image_bytes.max(hdu.padded_end().saturating_mul(DENSITY));
+        let total = self.decoded.saturating_add(bytes);
+        if total > limit {
+            let what =
+                format!("not checked: {bytes} bytes of values, {total} in this file, are over {limit}");
+            self.push(hdu.finding(Level::Pixels, Severity::Warning, hdu.data_offset(), what));
+            return false;
+        }
+        self.decoded = total;
+        true
+    }
+
     fn push(&mut self, finding: Finding) {
         self.list.push(finding);
     }

@@ -310,6 +310,11 @@ impl BrickGrid {
         (row, (ra_deg / 360.0 * f64::from(columns)) as u32)
     }
 
+    /// The row of a valid declination.
+    pub(crate) fn row_at(&self, dec_deg: f64) -> usize {
+        self.cell_at(0.0, dec_deg).0 as usize
+    }
+
     /// A brick of the grid; both indices are in range.
     pub(crate) fn cell(&self, row: u32, col: u32) -> Brick {
         Brick {

@@ -55,14 +55,14 @@ fn main() -> ExitCode {
             }
             if let Some(error) = error {
                 eprintln!("fits-info: {error}");
-                worst = worse(worst, exit_of(&error));
+                worst = worst.worse(exit_of(&error));
             }
         }
         worst
     })
 }
 
-/// All HDUs up to the first error. A table that makes no sense is an error too, but does not end the list.
+/// All HDUs up to the first error. A table or an image that makes no sense is an error too, but does not end the list.
 fn list(path: &Path) -> (Vec<Hdu>, Option<Error>) {
     let fits = match Fits::open(path) {
         Ok(fits) => fits,
@@ -72,8 +72,8 @@ fn list(path: &Path) -> (Vec<Hdu>, Option<Error>) {
     for hdu in fits.hdus() {
         match hdu {
             Ok(hdu) => {
-                if is_table(&hdu) && failed.is_none() {
-                    failed = hdu.table().err();
+                if failed.is_none() {
+                    failed = senseless(&hdu);
                 }
                 hdus.push(hdu);
             }
@@ -83,31 +83,22 @@ fn list(path: &Path) -> (Vec<Hdu>, Option<Error>) {
     (hdus, failed)
 }
 
+/// Why its header makes no sense, if it makes none.
+fn senseless(hdu: &Hdu) -> Option<Error> {
+    let error = if is_table(hdu) { hdu.table().err()? } else { hdu.image().err()? };
+    // What is no image is no mistake, and what is not supported is none of the file.
+    (is_table(hdu) || error.class() == ErrorClass::Data).then_some(error)
+}
+
 fn is_table(hdu: &Hdu) -> bool {
     matches!(hdu.kind(), HduKind::Table | HduKind::AsciiTable)
 }
 
 fn exit_of(error: &Error) -> Exit {
     match error.kind() {
-        ErrorKind::Io(e)
-            if matches!(
-                e.kind(),
-                std::io::ErrorKind::NotFound
-                    | std::io::ErrorKind::PermissionDenied
-                    | std::io::ErrorKind::IsADirectory
-            ) =>
-        {
-            Exit::Missing
-        }
-        _ if error.class() == ErrorClass::Reader => Exit::Transient,
+        ErrorKind::Io(e) => Exit::of_reader(e.kind()),
         _ => Exit::BadData,
     }
-}
-
-fn worse(a: Exit, b: Exit) -> Exit {
-    let rank =
-        |e| [Exit::Complete, Exit::Transient, Exit::Missing, Exit::BadData].iter().position(|&x| x == e);
-    if rank(b) > rank(a) { b } else { a }
 }
 
 /// The keys of one HDU in the JSON form.
@@ -143,6 +134,8 @@ fn describe(hdu: &Hdu) -> Value {
             }
             Err(error) => value["error"] = error.to_string().into(),
         }
+    } else if let Some(error) = senseless(hdu) {
+        value["error"] = error.to_string().into();
     }
     value
 }

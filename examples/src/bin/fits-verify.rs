@@ -82,7 +82,7 @@ fn check(args: &Args) -> Exit {
 
     let mut worst = Exit::Complete;
     for file in &checked {
-        worst = worse(worst, file.exit);
+        worst = worst.worse(file.exit);
         let outcome = match (file.exit, file.findings.is_empty()) {
             (Exit::Complete, true) => "done",
             (Exit::Complete, false) => "done_with_warnings",
@@ -130,7 +130,7 @@ fn one(path: PathBuf, bytes: u64, level: Level, bar: &Bar) -> Checked {
         }
         Ok(Err(error)) => {
             let kind = if let ErrorKind::Io(e) = error.kind() { e.kind() } else { io::ErrorKind::Other };
-            checked.exit = exit_of(kind);
+            checked.exit = Exit::of_reader(kind);
             checked.unread = Some(error.kind().to_string());
         }
         Err(_) => {
@@ -141,21 +141,6 @@ fn one(path: PathBuf, bytes: u64, level: Level, bar: &Bar) -> Checked {
     let failed = checked.why().map(|why| format!("{}: {why}", checked.path.display()));
     bar.file_done(bytes, failed.as_deref().filter(|_| checked.exit != Exit::BadData));
     checked
-}
-
-fn exit_of(kind: io::ErrorKind) -> Exit {
-    match kind {
-        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied | io::ErrorKind::IsADirectory => {
-            Exit::Missing
-        }
-        _ => Exit::Transient,
-    }
-}
-
-fn worse(a: Exit, b: Exit) -> Exit {
-    let order = [Exit::Complete, Exit::Transient, Exit::Missing, Exit::BadData, Exit::Bug];
-    let rank = |e| order.iter().position(|&x| x == e);
-    if rank(b) > rank(a) { b } else { a }
 }
 
 impl Checked {
@@ -202,8 +187,10 @@ impl Found {
     fn add(&mut self, path: &Path) {
         match std::fs::metadata(path) {
             Ok(about) if about.is_dir() => self.walk(path),
-            Ok(about) => self.files.push((path.to_owned(), about.len())),
-            Err(error) => self.cannot(path, &error),
+            Ok(about) if about.is_file() => self.files.push((path.to_owned(), about.len())),
+            // To open a pipe may take forever.
+            Ok(_) => self.cannot(path, Exit::Missing, "it is neither a file nor a folder".to_owned()),
+            Err(error) => self.failed(path, &error),
         }
     }
 
@@ -211,7 +198,7 @@ impl Found {
         let entries = std::fs::read_dir(dir).and_then(Iterator::collect::<io::Result<Vec<_>>>);
         let mut entries = match entries {
             Ok(entries) => entries,
-            Err(error) => return self.cannot(dir, &error),
+            Err(error) => return self.failed(dir, &error),
         };
         entries.sort_by_key(std::fs::DirEntry::file_name);
         for entry in entries {
@@ -229,13 +216,23 @@ impl Found {
                     self.files.push((path, about.len()))
                 }
                 Ok(_) => self.skipped.push(path),
-                Err(error) => self.cannot(&path, &error),
+                Err(error) => self.failed(&path, &error),
             }
         }
     }
 
-    fn cannot(&mut self, path: &Path, error: &io::Error) {
-        let (exit, unread) = (exit_of(error.kind()), Some(error.to_string()));
+    fn failed(&mut self, path: &Path, error: &io::Error) {
+        // A link that leads nowhere, or in a circle, will not lead elsewhere the next time.
+        let link = std::fs::symlink_metadata(path).is_ok_and(|about| about.is_symlink());
+        self.cannot(
+            path,
+            if link { Exit::Missing } else { Exit::of_reader(error.kind()) },
+            error.to_string(),
+        );
+    }
+
+    fn cannot(&mut self, path: &Path, exit: Exit, why: String) {
+        let unread = Some(why);
         self.unread.push(Checked { path: path.to_owned(), bytes: 0, findings: Vec::new(), exit, unread });
     }
 }

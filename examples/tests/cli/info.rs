@@ -88,6 +88,31 @@ fn what_can_be_seen_of_a_damaged_file_is_listed() {
 }
 
 #[test]
+fn a_compressed_image_that_makes_no_sense_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let packed = std::fs::read(fixture("conformance/files/rice_i2.fits.gz")).unwrap();
+    let whole = coaddkit_testkit::gunzip(&packed).unwrap();
+    let next = image_extension("NEXT", 16, &[4, 3], &[0; 24]);
+    let bytes = [damage::with_card(&whole, 1, "ZTILE1", "ZTILE1  = 0"), next].concat();
+    std::fs::write(dir.path().join("a.fits"), bytes).unwrap();
+    for args in [&["--json", "a.fits"][..], &["--json", "--digest", "a.fits"]] {
+        let ran = info(args, dir.path());
+        assert_eq!(ran.code, 65, "{}", ran.stderr);
+        assert!(
+            ran.stderr.contains("a.fits: HDU 1, byte 2880: ZTILE1 is 0, must be at least 1"),
+            "{}",
+            ran.stderr
+        );
+        let file = ran.report();
+        assert!(file["hdus"][1]["error"].as_str().unwrap().contains("ZTILE1 is 0"), "{file}");
+        assert_eq!(
+            (&file["hdus"][2]["name"], &file["hdus"][2]["shape"]),
+            (&"NEXT".into(), &serde_json::json!([3, 4]))
+        );
+    }
+}
+
+#[test]
 fn columns_are_listed_for_people() {
     let ran = info(&[fixture("sweep-000m005-005p000.fits").to_str().unwrap()], Path::new("."));
     assert_eq!(ran.code, 0, "{}", ran.stderr);

@@ -14,7 +14,7 @@ const SHARING: u64 = 64;
 pub(super) fn check(hdu: &Hdu, findings: &mut Findings) -> Result<(), Error> {
     match hdu.kind() {
         HduKind::Table | HduKind::AsciiTable => table(hdu, findings),
-        HduKind::Image if !hdu.shape().is_empty() => image(hdu),
+        HduKind::Image if !hdu.shape().is_empty() => image(hdu, findings),
         HduKind::Image | HduKind::Groups | HduKind::Other => Ok(()),
     }
 }
@@ -22,10 +22,12 @@ pub(super) fn check(hdu: &Hdu, findings: &mut Findings) -> Result<(), Error> {
 /// Pixels held at a time, or one layer of tiles where that has more.
 const PIXELS: u64 = 4 << 20;
 
-fn image(hdu: &Hdu) -> Result<(), Error> {
+fn image(hdu: &Hdu, findings: &mut Findings) -> Result<(), Error> {
     let image = hdu.image()?;
     let shape = image.shape();
-    if image.is_empty() {
+    // An image has so few pixels that their bytes can be counted.
+    let bytes = image.len() * image.pixel_type().bytes() as u64;
+    if image.is_empty() || !findings.afford(hdu, bytes) {
         return Ok(());
     }
     let tile = hdu.compression().and_then(|c| c.tile.first().copied()).unwrap_or(1).max(1);
@@ -54,6 +56,9 @@ fn table(hdu: &Hdu, findings: &mut Findings) -> Result<(), Error> {
         }
     }
     let table = hdu.table()?;
+    if !findings.afford(hdu, table.rows().saturating_mul(table.row_bytes())) {
+        return Ok(());
+    }
     let mut scan = table.scan();
     for index in 0..table.columns().len() {
         match scan.clone().column_at(index) {

@@ -11,6 +11,9 @@ use crate::source::read_full;
 use crate::structure::HduKind;
 
 pub(super) fn structure(hdu: &Hdu, findings: &mut Findings) -> Result<(), Error> {
+    if let Err(error) = hdu.sensible() {
+        return findings.error(Level::Structure, &error);
+    }
     let ascii = hdu.kind() == HduKind::AsciiTable;
     let binary = hdu.kind() == HduKind::Table || hdu.compression().is_some();
     if !ascii && !binary {

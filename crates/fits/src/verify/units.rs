@@ -35,8 +35,9 @@ pub(super) fn structure(hdu: &Hdu, findings: &mut Findings) -> Result<(), Error>
         }
     } else {
         let axes = header.integer("NAXIS").unwrap_or(0).unsigned_abs() as usize;
+        let plain = hdu.kind() == HduKind::Image && hdu.compression().is_none() && hdu.sensible().is_ok();
         for (keyword, place, fixed) in [
-            ("PCOUNT", axes + 3, (hdu.kind() == HduKind::Image && hdu.compression().is_none()).then_some(0)),
+            ("PCOUNT", axes + 3, plain.then_some(0)),
             ("GCOUNT", axes + 4, (hdu.kind() != HduKind::Other).then_some(1)),
         ] {
             match (header.find(keyword), header.integer(keyword), fixed) {
@@ -59,6 +60,9 @@ pub(super) fn structure(hdu: &Hdu, findings: &mut Findings) -> Result<(), Error>
             }
         }
     }
+    if hdu.kind() == HduKind::Image {
+        blank(hdu, &mut note);
+    }
     for (number, card) in header.cards().enumerate() {
         if let Some(at) = card.bytes().iter().position(|b| !matches!(b, b' '..=b'~')) {
             let what =
@@ -73,6 +77,21 @@ pub(super) fn structure(hdu: &Hdu, findings: &mut Findings) -> Result<(), Error>
     filled(hdu, end, hdu.data_offset(), b' ', "header", findings)?;
     let fill = if hdu.kind() == HduKind::AsciiTable { b' ' } else { 0 };
     filled(hdu, hdu.data_offset() + hdu.data_bytes(), hdu.padded_end(), fill, "data", findings)
+}
+
+/// A BLANK that says nothing (FITS 4.0, section 4.4.2.5).
+fn blank(hdu: &Hdu, note: &mut impl FnMut(Severity, usize, String)) {
+    let Some((card, found)) = hdu.header().find("BLANK") else { return };
+    let Some(value) = found.value() else { return };
+    if hdu.bitpix() < 0 {
+        note(
+            Severity::Warning,
+            card,
+            format!("BLANK is {value}, but floating-point pixels have none; ignored"),
+        );
+    } else if !matches!(value, Value::Integer(_)) {
+        note(Severity::Warning, card, format!("BLANK is {value}, must be an integer; ignored"));
+    }
 }
 
 fn filled(

@@ -135,7 +135,9 @@ fn what_is_not_fits_is_named() {
         (b"<!DOCTYPE html><html>", "web page"),
         (b"<?xml version=\"1.0\"?><Error>", "web page"),
         (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer"),
-        (b"BZh91AY", "bzip2"),
+        (b"BZh91AY", "it is compressed by bzip2; uncompress it first"),
+        (&[0x1f, 0x9d, 0x90, 0x53], "it is compressed by compress(1) (.Z); uncompress it first"),
+        (&[0x28, 0xb5, 0x2f, 0xfd, 4], "it is compressed by zstd; uncompress it first"),
         (b"RA,DEC\n1,2\n", "it starts with \"RA,DEC\\n1,2\\n\""),
     ] {
         let error = Fits::from_source(bytes.to_vec()).unwrap_err();

@@ -4,6 +4,7 @@ mod conformance;
 mod damage;
 mod real;
 mod sections;
+mod touched;
 
 use coaddkit_fits::{Image, Pixels};
 use sha2::{Digest, Sha256};

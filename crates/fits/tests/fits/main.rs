@@ -2,10 +2,14 @@
 
 mod checksums;
 mod damaged;
+mod flips;
 mod gzipped;
+mod hostile;
 mod images;
 mod properties;
 mod real;
 mod scans;
+mod seeds;
 mod tables;
 mod verify;
+mod write;

@@ -5,12 +5,12 @@ use coaddkit_testkit::{Column, FitsTable, damage, gunzip, gzip, image_extension}
 use serde_json::Value;
 use std::path::PathBuf;
 
-fn errors(findings: &[Finding]) -> Vec<&Finding> {
+pub fn errors(findings: &[Finding]) -> Vec<&Finding> {
     findings.iter().filter(|f| f.severity == Severity::Error).collect()
 }
 
 /// Looks at bytes; what does not even open is found by the walk over a file.
-fn look(bytes: &[u8], level: Level) -> Vec<Finding> {
+pub fn look(bytes: &[u8], level: Level) -> Vec<Finding> {
     match Fits::from_source(bytes.to_vec()) {
         Ok(fits) => fits.verify(level).unwrap(),
         Err(_) => {
@@ -21,7 +21,7 @@ fn look(bytes: &[u8], level: Level) -> Vec<Finding> {
     }
 }
 
-fn fixture(name: &str) -> Vec<u8> {
+pub fn fixture(name: &str) -> Vec<u8> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/conformance/tables");
     gunzip(&std::fs::read(folder.join(name)).unwrap()).unwrap()
 }

@@ -69,7 +69,7 @@ impl Healpix {
         }
     }
 
-    pub(super) const fn from_valid(order: u8) -> Self {
+    pub(crate) const fn from_valid(order: u8) -> Self {
         Self { order }
     }
 
