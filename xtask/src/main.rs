@@ -28,7 +28,7 @@ cargo xtask TASK
   sweep OUT --rows N       write a sweep catalogue of N rows
         [--lc EPOCHS]      with the light-curve columns of earlier releases
         [--seed S]
-  peers [tables|--all]     time the same work done by us and by others, into benches/record/
+  peers [tables|sky|--all] time the same work done by us and by others, into benches/record/
         [--quick]          with fewer rounds and fewer files
   help
 ";
