@@ -31,9 +31,14 @@ fn look(hdu: &Hdu) {
         if let Some(value) = &value {
             values.extend(printed(value));
         }
-        // A keyword leads to its first card.
+        if keyword.trim() != keyword || header.len() > 2000 {
+            continue; // Blanks before it are no part of what is asked for.
+        }
+        // A keyword leads to its first card; a name of HIERARCH comes second.
         let same = |other: &str| other.trim().eq_ignore_ascii_case(keyword.trim());
-        let Some(first) = header.cards().take(2000).find(|c| same(&c.keyword())) else { continue };
+        let named = || header.cards().filter(|c| same(&c.keyword()));
+        let plain = named().find(|c| !c.bytes().starts_with(b"HIERARCH "));
+        let Some(first) = plain.or_else(|| named().next()) else { continue };
         match (header.get(&keyword), first.value()) {
             // Joined with what follows.
             (Some(Value::Text(all)), Some(Value::Text(start))) => {
