@@ -72,6 +72,11 @@ impl Package {
     }
 }
 
+/// The names of the published packages.
+pub fn published() -> Result<Vec<String>, Stop> {
+    Ok(packages()?.into_iter().filter(|p| p.published).map(|p| p.name).collect())
+}
+
 fn packages() -> Result<Vec<Package>, Stop> {
     let json = cargo(&["metadata", "--no-deps", "--format-version", "1"])?;
     let json: Value = serde_json::from_str(&json).map_err(Stop::at("cargo metadata"))?;

@@ -8,6 +8,7 @@ mod files;
 mod fixtures;
 mod oracle;
 mod peers;
+mod public_api;
 mod sweep;
 mod test;
 mod tools;
@@ -22,6 +23,7 @@ cargo xtask TASK
   vectors DIR              compare the crates with reference values made by the reference implementations
   conformance DIR          compare every HDU and column of real files with what other readers read; DIR holds the
                            files and oracle.json, oracle_tables.json
+  public-api [--check]     write what the published crates offer to docs/public-api/, or check that it stands there
   fixtures [--check]       write the miniature survey to fixtures/, or check that it is what the generator makes
   sweep OUT --rows N       write a sweep catalogue of N rows
         [--lc EPOCHS]      with the light-curve columns of earlier releases
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         "check" => check::run(rest),
         "vectors" => vectors::run(rest),
         "conformance" => conformance::run(rest),
+        "public-api" => public_api::run(rest),
         "fixtures" => fixtures::run(rest),
         "sweep" => sweep::run(rest),
         "peers" => peers::run(rest),

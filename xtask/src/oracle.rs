@@ -1,14 +1,17 @@
 //! The counts of `lrg-density` on the fixtures against two programs that share no line with it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use coaddkit_testkit::MINIATURE_SWEEPS;
 
 use crate::test::Outcome;
 use crate::{files, tools};
 
+pub mod sky;
+
 const PYTHON: &str = "tests/oracle/lrg_count.py";
+const WRITTEN: &str = "tests/oracle/written.py";
 const C: &str = "benches/peers/sweep.c";
 
 /// The sweeps under `fixtures/`.
@@ -35,6 +38,38 @@ pub fn python() -> Outcome {
     let mut command = tools::command(python);
     command.args([PYTHON, "--binary"]).arg(binary()).arg("--work").arg(work).args(sweeps());
     tools::succeed(&mut command).into()
+}
+
+/// astropy, python-fitsio, funpack and fitsverify read one file of every kind that the FITS writer knows.
+pub fn written() -> Outcome {
+    let python = match tools::python(&["numpy", "astropy", "fitsio"]) {
+        Ok(python) => python,
+        Err(why) => return Outcome::Skipped(why),
+    };
+    if !tools::present("fitsverify") {
+        return Outcome::Skipped("fitsverify is not installed".to_owned());
+    }
+    read_back(&python).into()
+}
+
+fn read_back(python: &Path) -> Result<(), String> {
+    let dir = files::scratch("written").map_err(|e| e.to_string())?;
+    let example = ["run", "--quiet", "-p", "coaddkit-fits", "--example", "write_samples"];
+    tools::succeed(tools::cargo().args(example).arg(&dir))?;
+    let mut command = tools::command(python);
+    command.arg(WRITTEN).arg(&dir);
+    if tools::present("funpack") {
+        command.args(["--funpack", "funpack"]);
+    }
+    tools::succeed(&mut command)?;
+    let samples = files::below(&dir).map_err(|e| e.to_string())?;
+    let samples = samples.iter().filter(|path| path.extension().is_some_and(|e| e == "fits"));
+    // It prints a line for each file, and its exit code counts warnings too.
+    let found = tools::output(tools::command("fitsverify").arg("-q").args(samples))?;
+    match found.lines().find(|line| !line.contains("verification OK")) {
+        None => Ok(()),
+        Some(line) => Err(line.to_owned()),
+    }
 }
 
 /// CFITSIO recounts the preset v3 brick by brick.

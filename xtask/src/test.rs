@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use crate::{Done, Stop, conformance, files, fixtures, oracle, tools, vectors};
+use crate::{Done, Stop, conformance, files, fixtures, oracle, public_api, tools, vectors};
 
 /// How a step ended.
 pub enum Outcome {
@@ -39,7 +39,7 @@ struct Run {
 
 type Step = (&'static str, fn(&mut Run) -> Outcome);
 
-const STEPS: [Step; 14] = [
+const STEPS: &[Step] = &[
     ("tools", install),
     ("fmt", |run| run.cargo(&["fmt", "--all", "--check"]).into()),
     ("clippy", |run| run.cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]).into()),
@@ -50,6 +50,7 @@ const STEPS: [Step; 14] = [
         tools::succeed(cargo.env("RUSTDOCFLAGS", "-D warnings")).into()
     }),
     ("check", |_| crate::check::run(&[]).into()),
+    ("public-api", |run| public_api::step(run.may_install)),
     ("fixtures", |_| fixtures::run(&["--check"]).into()),
     ("fitsverify", fitsverify),
     ("vectors", reference),
@@ -59,18 +60,20 @@ const STEPS: [Step; 14] = [
     }),
     ("oracle-python", |_| oracle::python()),
     ("oracle-c", |_| oracle::c()),
+    ("oracle-written", |_| oracle::written()),
+    ("oracle-sky", |_| oracle::sky::run()),
 ];
 
 pub fn run(args: &[&str], ci: bool) -> Done {
     let require_all = ci || std::env::var_os("COADDKIT_REQUIRE_ALL").is_some_and(|v| v == "1");
     let may_install = require_all || std::env::var_os("CI").is_some();
     if let Some(unknown) = args.iter().find(|arg| !STEPS.iter().any(|(name, _)| name == *arg)) {
-        let names = STEPS.map(|(name, _)| name).join(" ");
+        let names = STEPS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" ");
         return Err(Stop::Usage(format!("no step {unknown}; the steps are: {names}")));
     }
     let mut run = Run { require_all, may_install, summary: Vec::new() };
     let mut done = Vec::new();
-    for (name, step) in STEPS {
+    for &(name, step) in STEPS {
         if !args.is_empty() && !args.contains(&name) {
             continue;
         }

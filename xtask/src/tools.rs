@@ -60,7 +60,7 @@ pub fn install() -> Result<(), String> {
         apt(&["-o", "Acquire::Retries=5", "update"])?;
         apt(&[&["-o", "Acquire::Retries=5", "install", "-y", "--no-install-recommends"], &APT[..]].concat())?;
     }
-    if python(&["numpy", "astropy", "fitsio"]).is_ok() {
+    if python(&["numpy", "astropy", "fitsio", "healpy", "mocpy"]).is_ok() {
         return Ok(());
     }
     let venv = venv();

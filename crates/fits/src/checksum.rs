@@ -73,6 +73,11 @@ impl Checksum {
         if rest == 0 && total != 0 { u32::MAX } else { rest }
     }
 
+    /// The sum of whole words, and of what follows them.
+    pub(crate) fn and(&self, next: &Self) -> Self {
+        Self { places: std::array::from_fn(|place| self.places[place] + next.places[place]), position: 0 }
+    }
+
     /// The CHECKSUM for an HDU of this sum, taken with sixteen `0` in its place: sixteen letters and digits that
     /// bring the sum to −0.
     pub fn encoded(&self) -> [u8; 16] {
@@ -131,9 +136,7 @@ impl Hdu {
         let end = data + self.data_bytes().next_multiple_of(BLOCK as u64);
         let of_header = self.sum(header, data)?;
         let of_data = self.sum(data, end)?;
-        let both = std::array::from_fn(|place| of_header.places[place] + of_data.places[place]);
-        let hdu = Checksum { places: both, position: 0 };
-        Ok(Checksums { data: of_data.value(), hdu: hdu.value() })
+        Ok(Checksums { data: of_data.value(), hdu: of_header.and(&of_data).value() })
     }
 
     /// Of the bytes from `start` to `end`.

@@ -1,5 +1,5 @@
 use crate::card::Value;
-use crate::error::ErrorKind;
+use crate::error::{Error, ErrorKind, Location};
 use crate::header::Header;
 
 /// What a field of a table row holds (FITS 4.0, tables 18 and 15).
@@ -114,6 +114,99 @@ impl ColumnType {
             Self::I64 | Self::F64 | Self::C32 | Self::Array32 => repeat.checked_mul(8),
             Self::C64 | Self::Array64 => repeat.checked_mul(16),
         }
+    }
+}
+
+/// Making columns, for [`NewTable`](crate::NewTable).
+///
+/// # Examples
+///
+/// ```
+/// use coaddkit_fits::Column;
+///
+/// # fn main() -> Result<(), coaddkit_fits::Error> {
+/// let flux = Column::new("FLUX", "5E")?.with_unit("nanomaggy");
+/// let id = Column::new("ID", "J")?.unsigned();
+/// let class = Column::new("CLASS", "I")?.with_null(-1);
+/// let image = Column::new("STAMP", "12I")?.with_dim(&[3, 4]); // 3 rows of 4
+/// assert!(Column::new("NAME", "8Z").is_err());
+/// # Ok(())
+/// # }
+/// ```
+impl Column {
+    /// A column of this name and TFORM.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unwritable`] if it is not a field format of binary tables.
+    pub fn new(name: &str, tform: &str) -> Result<Self, Error> {
+        let tform = tform.trim().to_ascii_uppercase();
+        // The longest array is for the writer to say.
+        let bare = tform.split_once('(').map_or(&*tform, |(bare, _)| bare);
+        let letters = bare.trim_start_matches(|c: char| c.is_ascii_digit());
+        let format = Format::binary(&tform).filter(|f| letters.len() == 1 + usize::from(f.element.is_some()));
+        let Some(format) = format else {
+            let (what, problem) = (format!("column {name}"), format!("'{tform}' is not a field format"));
+            return Err(Error::new(Location::default(), ErrorKind::Unwritable { what, problem }));
+        };
+        let Format { repeat, kind, width, element, decimals } = format;
+        Ok(Self {
+            name: name.to_owned(),
+            unit: None,
+            scale: 1.0,
+            zero: 0.0,
+            null: None,
+            null_text: None,
+            dim: None,
+            offset: 0,
+            tform,
+            kind,
+            repeat,
+            width,
+            element,
+            decimals,
+        })
+    }
+
+    /// With a unit, TUNIT.
+    #[must_use]
+    pub fn with_unit(mut self, unit: &str) -> Self {
+        self.unit = Some(unit.to_owned());
+        self
+    }
+
+    /// Stored values times `scale` plus `zero` are the physical ones: TSCAL and TZERO.
+    #[must_use]
+    pub fn with_scale(mut self, scale: f64, zero: f64) -> Self {
+        (self.scale, self.zero) = (scale, zero);
+        self
+    }
+
+    /// With the stored integer that means null, TNULL.
+    #[must_use]
+    pub fn with_null(mut self, stored: i64) -> Self {
+        self.null = Some(stored);
+        self
+    }
+
+    /// With the shape of a field, slowest axis first: TDIM.
+    #[must_use]
+    pub fn with_dim(mut self, axes: &[u64]) -> Self {
+        self.dim = Some(axes.to_vec());
+        self
+    }
+
+    /// Unsigned integers in a column of type `I`, `J` or `K`, by the TZERO that means so; of type `B`, signed bytes.
+    #[must_use]
+    pub fn unsigned(mut self) -> Self {
+        self.zero = match self.element.unwrap_or(self.kind) {
+            ColumnType::U8 => -128.0,
+            ColumnType::I16 => 32_768.0,
+            ColumnType::I32 => 2_147_483_648.0,
+            ColumnType::I64 => (1_u64 << 63) as f64,
+            _ => self.zero,
+        };
+        self
     }
 }
 

@@ -44,11 +44,13 @@ impl fmt::Display for Location {
 /// The four kinds of failure that callers treat differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorClass {
-    /// The reader failed: no such file, permission, a broken disk or connection. Trying again may help.
+    /// The reader or writer failed: no such file, permission, a full or broken disk, a lost connection. Trying
+    /// again may help.
     Reader,
     /// The bytes are bad: not FITS, damaged, truncated, or against the standard.
     Data,
-    /// The caller asked for something that this file does not hold or that this crate cannot do.
+    /// The caller asked for something that this file does not hold, that FITS does not allow or that this crate
+    /// cannot do.
     Caller,
     /// A [`Limits`](crate::Limits) was reached.
     Limit,
@@ -58,7 +60,7 @@ pub enum ErrorClass {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The reader failed.
+    /// The reader or writer failed.
     #[error("{0}")]
     Io(#[source] io::Error),
     /// The gzip stream around the file is damaged or ends early.
@@ -154,6 +156,22 @@ pub enum ErrorKind {
         /// What is wrong with it.
         problem: String,
     },
+    /// A header card that the standard does not allow, or that is the writer's own.
+    #[error("card {keyword} {problem}")]
+    Card {
+        /// The keyword asked for.
+        keyword: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Data that do not fit what they were said to be, or that cannot be stored that way.
+    #[error("cannot write {what}: {problem}")]
+    Unwritable {
+        /// The part: an image, a column.
+        what: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// Legal FITS that this crate does not read yet, or another compression around the file.
     #[error("{what} is not supported")]
     Unsupported {
@@ -199,6 +217,10 @@ impl Error {
         Self::new(at, ErrorKind::io(source))
     }
 
+    pub(crate) fn into_parts(self) -> (Location, ErrorKind) {
+        *self.inner
+    }
+
     /// Where it happened.
     pub fn location(&self) -> &Location {
         &self.inner.0
@@ -230,6 +252,8 @@ impl Error {
             | ErrorKind::ColumnType { .. }
             | ErrorKind::PixelType { .. }
             | ErrorKind::Section { .. }
+            | ErrorKind::Card { .. }
+            | ErrorKind::Unwritable { .. }
             | ErrorKind::Unsupported { .. } => ErrorClass::Caller,
             ErrorKind::Limit { .. } => ErrorClass::Limit,
         }

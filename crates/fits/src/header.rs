@@ -15,7 +15,7 @@ pub(crate) const BLOCK: usize = 2880;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Header {
     /// Whole cards, without END and padding.
-    bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Header {

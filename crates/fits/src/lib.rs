@@ -1,4 +1,4 @@
-//! FITS 4.0 in pure Rust: headers, tables and bounded-memory scans, images, verification.
+//! FITS 4.0 in pure Rust: headers, tables and bounded-memory scans, images, verification, writing.
 //!
 //! A sky survey publishes its catalogues as FITS binary tables of half a gigabyte each, of which a job reads
 //! a tenth of the columns once. This crate opens such files, says exactly what is in them, and streams
@@ -9,7 +9,8 @@
 //! Yes, to read headers, tables and images quickly, in parallel and in bounded memory, from files (`.fits`,
 //! `.fits.gz`, `.fits.fz`) that may be damaged: table columns of every type, also of ASCII and tile-compressed
 //! tables, and pixels with every tile compression of the standard, to the same bits as CFITSIO. [`verify`] says
-//! whether a file is whole. Writing is not here yet; see `docs/status.md` of the repository.
+//! whether a file is whole. And to write files that other readers find nothing wrong with; what is left out is in
+//! `docs/status.md` of the repository.
 //!
 //! # Example
 //!
@@ -56,6 +57,21 @@
 //! # }
 //! ```
 //!
+//! [`Writer`] makes files that are whole or not there, with checksums, and the same bytes for the same input:
+//!
+//! ```no_run
+//! use coaddkit_fits::{Compress, NewImage, Quantize, Writer};
+//!
+//! # fn main() -> Result<(), coaddkit_fits::Error> {
+//! # let pixels = vec![0_f32; 3600 * 3600];
+//! let mut writer = Writer::create("stamp.fits.fz")?;
+//! let how = Compress::rice().tile(&[100, 100]).quantize(Quantize::noise(16.0));
+//! writer.image(&NewImage::new(&[3600, 3600]).compress(how), &pixels)?;
+//! writer.finish()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Why this shape
 //!
 //! The obvious reader maps the file and hands out whole columns. Measured on warm files, mapping costs more
@@ -67,13 +83,13 @@
 //! # Errors
 //!
 //! [`Error`] says where (file, HDU, byte offset, keyword or row) and [`Error::class`] keeps four kinds apart:
-//! the reader failed, the bytes are bad, the caller asked for something that is not there, a [`Limits`] was
+//! the reader or writer failed, the bytes are bad, the caller asked for something that is not there, a [`Limits`] was
 //! reached. The content of a file never causes a panic.
 //!
 //! # Features
 //!
-//! - `ndarray` (default): `Image::read_array` and `Image::section_array`.
-//! - `rayon` (default): [`Scan::fold`] and [`Image::read`] use all threads of the current rayon pool.
+//! - `ndarray` (default): `Image::read_array`, `Image::section_array` and `Writer::image_array`.
+//! - `rayon` (default): [`Scan::fold`], [`Image::read`] and [`Writer::image`] use all threads of the current pool.
 //! - `zlib-rs`: inflate with zlib-rs, which is faster; it selects the backend of `flate2` for the whole build.
 
 #![forbid(unsafe_code)]
@@ -102,6 +118,7 @@ mod tile;
 mod values;
 mod verify;
 mod views;
+mod write;
 mod ztable;
 
 pub use arrays::Arrays;
@@ -119,6 +136,8 @@ pub use scan::{Chunk, Scan};
 pub use source::ReadAt;
 pub use structure::{HduKind, PixelType, TileCompression};
 pub use table::Table;
+pub use tile::encode::{Compress, DitherMethod, Quantize};
 pub use values::Values;
 pub use verify::{Finding, Level, Severity, verify};
 pub use views::{Bits, Logicals, Text};
+pub use write::{Cells, ImageWriter, NewImage, NewTable, TableWriter, Writer};

@@ -12,11 +12,17 @@ pub trait Sample: sealed::Convert + Copy + Default + PartialEq + Debug + Send + 
 
 pub(crate) mod sealed {
     /// Conversions that the caller has found to be exact.
-    pub trait Convert {
+    pub trait Convert: Sized {
         /// From an integer of the pixel type; for `u64` from its bits.
         fn from_int(value: i64) -> Self;
         fn from_f32(value: f32) -> Self;
         fn from_f64(value: f64) -> Self;
+        /// An integer; of `u64` the bits.
+        fn to_int(self) -> i64;
+        fn to_f32(self) -> f32;
+        fn to_f64(self) -> f64;
+        /// Big-endian bytes; `out` has just the room.
+        fn to_bytes(from: &[Self], out: &mut [u8]);
     }
 }
 
@@ -38,6 +44,23 @@ macro_rules! sample {
             #[inline(always)]
             fn from_f64(value: f64) -> Self {
                 value as $type
+            }
+            #[inline(always)]
+            fn to_int(self) -> i64 {
+                self as i64
+            }
+            #[inline(always)]
+            fn to_f32(self) -> f32 {
+                self as f32
+            }
+            #[inline(always)]
+            fn to_f64(self) -> f64 {
+                self as f64
+            }
+            fn to_bytes(from: &[Self], out: &mut [u8]) {
+                for (out, value) in out.as_chunks_mut().0.iter_mut().zip(from) {
+                    *out = value.to_be_bytes();
+                }
             }
         }
     )*};

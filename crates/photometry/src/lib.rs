@@ -42,7 +42,9 @@
 //!
 //! # Features
 //!
-//! None. The crate is pure Rust, without unsafe code.
+//! - `image`: colour images as PNG files, by `Rgb::png`.
+//!
+//! None by default. The crate is pure Rust, without unsafe code.
 
 mod asinh;
 mod band;

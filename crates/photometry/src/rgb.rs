@@ -1,5 +1,8 @@
 //! Colour images of three planes.
 
+#[cfg(feature = "image")]
+mod png;
+
 /// A type of pixel that can be coloured: `f32` or `f64`.
 ///
 /// Not integers, whose scale and missing values only their reader knows: convert them first.
@@ -42,6 +45,20 @@ pub enum RgbError {
         /// Elements given.
         found: usize,
     },
+    /// A picture of this shape cannot be written.
+    #[error("{rows} rows of {columns} pixels make no picture: both must be 1 to 2147483647")]
+    Shape {
+        /// Rows asked for.
+        rows: usize,
+        /// Columns asked for.
+        columns: usize,
+    },
+    /// The picture could not be encoded.
+    #[error("no PNG: {problem}")]
+    Png {
+        /// What the encoder says.
+        problem: String,
+    },
 }
 
 /// How the planes of the Legacy Surveys are brightened after scaling: see [`Rgb::legacy_surveys`].
@@ -72,7 +89,8 @@ pub enum LegacyCurve {
 /// # Shape
 ///
 /// Planes of equal length, in any order of pixels. The image has three bytes a pixel, red, green, blue, in that order.
-/// Images for screens begin at the top, those in FITS at the bottom: turn the rows round yourself.
+/// Images for screens begin at the top, those in FITS at the bottom: `png` turns the rows round, [`render`](Self::render)
+/// keeps their order.
 ///
 /// # NaN
 ///

@@ -43,6 +43,10 @@ pub struct Components {
 impl Adjacency {
     /// A rule with these reaches in right ascension and declination.
     ///
+    /// # Units
+    ///
+    /// Degrees.
+    ///
     /// # Errors
     ///
     /// [`Error::NotFinite`] or [`Error::OutOfRange`] unless both are 1e-6 to 45 degrees.

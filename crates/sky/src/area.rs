@@ -11,9 +11,10 @@ pub use polygon::Polygon;
 
 use crate::SkyCoord;
 
-/// A closed part of the sky: a [`Cone`], a [`Region`](crate::Region) (a box) or a [`Polygon`].
+/// A closed part of the sky: a [`Cone`], a [`Region`](crate::Region) (a box), a [`Polygon`] or a
+/// [`TractArea`](crate::TractArea).
 ///
-/// What takes an area takes any of the three, and no other type: the proof that coverages are complete needs to know
+/// What takes an area takes any of these, and no other type: the proof that coverages are complete needs to know
 /// the outline.
 pub trait Area: outlined::Outlined {
     /// Whether a position lies in the area or on its edge.

@@ -102,6 +102,24 @@ pub enum Error {
         /// How many bricks there are.
         bricks: usize,
     },
+    /// A number that no tract of the sky map has.
+    #[error("there is no tract {id}: the sky map has {tracts}")]
+    NoSuchTract {
+        /// The number given.
+        id: u32,
+        /// How many tracts there are.
+        tracts: u32,
+    },
+    /// A column or a row that no patch of the tract has.
+    #[error("there is no patch {index:?} in tract {tract}: it has {} x {}", counts[0], counts[1])]
+    NoSuchPatch {
+        /// Column and row given.
+        index: [u32; 2],
+        /// The number of the tract.
+        tract: u32,
+        /// Its columns and rows.
+        counts: [u32; 2],
+    },
     /// A HEALPix number that its division does not have.
     #[error("there is no HEALPix cell {number}: the division has {cells}")]
     NoSuchCell {

@@ -2,7 +2,7 @@
 
 use crate::coord::normalize_ra;
 use crate::error::{finite, within};
-use crate::sphere::{Vector, dot, sin_cos_deg, unit};
+use crate::sphere::{Vector, dot, position_of, sin_cos_deg, unit};
 use crate::{Error, SkyCoord};
 
 /// A frame that positions in ICRS can be turned into, by a fixed rotation.
@@ -67,8 +67,8 @@ impl Frame {
     /// Longitude and latitude of a position in ICRS.
     pub fn from_icrs(self, position: SkyCoord) -> LonLat {
         let v = unit(position);
-        let (lon_deg, lat_deg) = angles(self.axes().map(|axis| dot(axis, v)));
-        LonLat { lon_deg, lat_deg }
+        let at = position_of(self.axes().map(|axis| dot(axis, v)));
+        LonLat { lon_deg: at.ra_deg(), lat_deg: at.dec_deg() }
     }
 
     /// The position in ICRS of a longitude and a latitude.
@@ -86,13 +86,6 @@ impl Frame {
         let v = [cosine * lon_cosine, cosine * lon_sine, sine];
         // The inverse of a rotation is its transpose.
         let [a, b, c] = self.axes();
-        let (ra_deg, dec_deg) = angles(std::array::from_fn(|i| a[i] * v[0] + b[i] * v[1] + c[i] * v[2]));
-        Ok(SkyCoord::from_valid(ra_deg, dec_deg))
+        Ok(position_of(std::array::from_fn(|i| a[i] * v[0] + b[i] * v[1] + c[i] * v[2])))
     }
-}
-
-/// The two angles of a vector, in degrees.
-fn angles([x, y, z]: Vector) -> (f64, f64) {
-    // Neither is beyond its range: the arc tangent of a distance and a height is at most a right angle.
-    (normalize_ra(y.atan2(x).to_degrees()), z.atan2(x.hypot(y)).to_degrees())
 }

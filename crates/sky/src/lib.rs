@@ -1,15 +1,16 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
-//! Sky indexing for surveys: Legacy Survey bricks, sweep footprints, regions and their selection.
+//! Sky indexing for surveys: bricks, HEALPix, sky maps, regions, matching, splits, world coordinates and cutouts.
 //!
 //! # Should I use it?
 //!
-//! Yes, if you have positions and need the brick, the sweep file, the region, the tract or the pixel they belong to,
-//! or if you have bricks and need the connected regions they form. Bricks are exactly those of the Legacy Surveys: numbers,
-//! names, edges and centres equal the reference implementation's to the last bit.
+//! Yes, if you have positions and need the brick, the sweep file, the HEALPix cell, the tract or the pixel they belong
+//! to, their neighbours in another list, or the training set they may go into; or if you have an area and need all that
+//! touches it. What you get is exact: bricks equal the reference implementation's to the last bit, a
+//! [`Coverage`] misses no cell, matches are those of comparing all pairs.
 //!
-//! Not for coordinate frames, proper motion or precession: positions are right ascension and declination in one
-//! frame, whichever yours is.
+//! Not for proper motion, precession or apparent places: a [`Frame`] turns ICRS to Galactic and ecliptic coordinates of
+//! J2000 and back, and no more.
 //!
 //! # Example
 //!
@@ -34,6 +35,18 @@
 //! near an edge was measured in the image of one brick while later versions of its position may fall in the
 //! other. Hence two ways in: [`BrickName`] is parsed from data, [`BrickGrid::locate`] computes.
 //!
+//! # What touches what
+//!
+//! A [`Cone`], a [`Region`] (a box, also across right ascension 0), a [`Polygon`] and the [`TractArea`] of a tract or a
+//! patch are an [`Area`] each. [`Healpix::cover`], [`BrickGrid::cover`], [`SkyMap::cover`], [`Tract::patches_of`] and
+//! [`SweepTiling::covering`] take any of them. From cells and bricks back: [`BrickGrid::in_cells`],
+//! [`SkyMap::in_cells`], [`BrickGrid::cells_of`], and `cover` of a [`Brick::footprint`] or a [`Tract::area`].
+//!
+//! # Neighbours and splits
+//!
+//! [`crossmatch`] finds all pairs or the nearest within a radius, [`Exclusion`] whether there is any. [`Split`] makes
+//! training, validation and test sets by HEALPix cell, and [`find_leaks`] checks them, whoever made them.
+//!
 //! # Images
 //!
 //! [`Wcs`] maps between pixels and the sky, [`Cutout`] says which pixels a window takes, and [`SkyMap`] divides the sky
@@ -51,7 +64,11 @@
 //!
 //! # Features
 //!
-//! None so far; the only dependency is `thiserror`.
+//! - `moc`: multi-order coverage maps in FITS and JSON, as `Moc`.
+//! - `rayon`: matching on all cores, with the same result.
+//!
+//! Without them: `thiserror`, `sha2` for the hash of splits, and `cdshealpix` for ring numbers and neighbours of cells,
+//! behind numbers that are valid by type.
 
 mod adjacency;
 mod area;
@@ -64,6 +81,9 @@ mod frame;
 mod grid;
 mod healpix;
 mod matching;
+#[cfg(feature = "moc")]
+mod moc;
+mod mosaic;
 mod name;
 mod region;
 mod select;
@@ -85,10 +105,14 @@ pub use frame::{Frame, LonLat};
 pub use grid::BrickGrid;
 pub use healpix::{CellSet, Coverage, Healpix, HealpixCell, HealpixRing};
 pub use matching::{Exclusion, Keep, Match, MatchRule, crossmatch};
+#[cfg(feature = "moc")]
+pub use moc::{Moc, MocError, MocLayout};
 pub use name::BrickName;
 pub use region::{Region, RegionBounds, box_area_deg2};
 pub use select::{ConnectedRegion, Counted, RegionLimits, Selection, SelectionRule, select_regions};
-pub use skymap::{DataIdPacker, Patch, PixelBox, SkyMap, SkyMapConfig, SkyMapProjection, Tract};
+pub use skymap::{
+    DataIdPacker, Patch, PixelBox, SkyMap, SkyMapConfig, SkyMapProjection, Tract, TractArea, TractCoverage,
+};
 pub use split::{Leaks, Split, SplitOrder, Subset, find_leaks};
 pub use sweep::{SweepName, SweepTiling};
 pub use tangent::TangentPlane;

@@ -1,5 +1,9 @@
 //! Tracts and patches of LSST.
 
+mod coverage;
+
+pub use coverage::{TractArea, TractCoverage};
+
 use std::f64::consts::{FRAC_PI_2, PI, TAU};
 use std::ops::Range;
 
@@ -129,6 +133,10 @@ impl SkyMap {
     /// A map of the whole sky: `rings` rings of tracts between two polar caps; the first tract of each ring is centred
     /// on `ra_start_deg`.
     ///
+    /// # Units
+    ///
+    /// Degrees.
+    ///
     /// # Errors
     ///
     /// [`Error::NotFinite`] and [`Error::OutOfRange`] for a value that makes no map: 1 to 65,535 rings, and see
@@ -149,7 +157,11 @@ impl SkyMap {
         Ok(Self { config, layout: Layout::Rings { starts, ra_start_rad, grid } })
     }
 
-    /// A map of single tracts, each of a centre and a radius in degrees.
+    /// A map of single tracts, each of a centre and a radius.
+    ///
+    /// # Units
+    ///
+    /// Radii are degrees.
     ///
     /// # Errors
     ///
@@ -175,31 +187,60 @@ impl SkyMap {
         }
     }
 
-    /// A tract by its number, if the map has it.
-    pub fn tract(&self, id: u32) -> Option<Tract> {
-        (id < self.len()).then(|| self.own_tract(id))
+    /// A tract by its number.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchTract`] from [`len`](Self::len) on.
+    pub fn tract(&self, id: u32) -> Result<Tract, Error> {
+        if id < self.len() {
+            Ok(self.own_tract(id))
+        } else {
+            Err(Error::NoSuchTract { id, tracts: self.len() })
+        }
+    }
+
+    /// Ring, and number in the ring, of a tract that the map is known to have; `None` for caps and in discrete maps.
+    fn ring(&self, id: u32) -> Option<[u32; 2]> {
+        match &self.layout {
+            Layout::Rings { starts, .. } if id > 0 && id + 1 < self.len() => {
+                let ring = starts.partition_point(|&start| start <= id) - 1;
+                Some([ring as u32, id - starts[ring]])
+            }
+            _ => None,
+        }
+    }
+
+    /// How many tracts the ring of a tract has; 1 for what is in none.
+    fn ring_length(&self, id: u32) -> u32 {
+        match (&self.layout, self.ring(id)) {
+            (Layout::Rings { starts, .. }, Some([ring, _])) => {
+                starts[ring as usize + 1] - starts[ring as usize]
+            }
+            _ => 1,
+        }
+    }
+
+    /// The centre of a tract that the map is known to have.
+    fn center(&self, id: u32) -> SkyCoord {
+        match (&self.layout, self.ring(id)) {
+            (Layout::Discrete(tracts), _) => tracts[id as usize].0,
+            (Layout::Rings { .. }, None) => SkyCoord::from_valid(0.0, if id == 0 { -90.0 } else { 90.0 }),
+            (Layout::Rings { starts, ra_start_rad, .. }, Some([ring, k])) => {
+                let height = PI / starts.len() as f64;
+                let ra = TAU * f64::from(k) / f64::from(self.ring_length(id)) + ra_start_rad;
+                let dec = height * (f64::from(ring) + 1.0) - FRAC_PI_2;
+                SkyCoord::from_valid(normalize_ra(ra.to_degrees()), dec.to_degrees())
+            }
+        }
     }
 
     /// A tract that the map is known to have.
     fn own_tract(&self, id: u32) -> Tract {
-        let (ring, center, grid) = match &self.layout {
-            Layout::Discrete(tracts) => {
-                let (center, grid) = tracts[id as usize];
-                (None, center, grid)
-            }
-            Layout::Rings { grid, .. } if id == 0 => (None, SkyCoord::from_valid(0.0, -90.0), *grid),
-            Layout::Rings { grid, .. } if id + 1 == self.len() => {
-                (None, SkyCoord::from_valid(0.0, 90.0), *grid)
-            }
-            Layout::Rings { starts, ra_start_rad, grid } => {
-                let height = PI / starts.len() as f64;
-                let ring = starts.partition_point(|&start| start <= id) - 1;
-                let (k, n) = (id - starts[ring], starts[ring + 1] - starts[ring]);
-                let ra = TAU * f64::from(k) / f64::from(n) + ra_start_rad;
-                let dec = height * (ring as f64 + 1.0) - FRAC_PI_2;
-                let center = SkyCoord::from_valid(normalize_ra(ra.to_degrees()), dec.to_degrees());
-                (Some([ring as u32, k]), center, *grid)
-            }
+        let (ring, center) = (self.ring(id), self.center(id));
+        let grid = match &self.layout {
+            Layout::Discrete(tracts) => tracts[id as usize].1,
+            Layout::Rings { grid, .. } => *grid,
         };
         let scale = self.config.pixel_scale_arcsec / 3600.0;
         let (projection, code) = match self.config.projection {
@@ -341,29 +382,42 @@ impl Tract {
                 .then(|| (pixel as u64 / u64::from(self.config.patch_inner)) as u32)
         };
         let [x, y] = self.pixel(position)?;
-        self.patch([index(x)?, index(y)?])
+        Some(self.own_patch([index(x)?, index(y)?]))
     }
 
-    /// The patch in a column and a row, if the tract has it.
-    pub fn patch(&self, index: [u32; 2]) -> Option<Patch> {
+    /// The patch in a column and a row.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchPatch`] if the tract has fewer of either.
+    pub fn patch(&self, index: [u32; 2]) -> Result<Patch, Error> {
         if index.iter().any(|&index| index >= self.patches) {
-            return None;
+            return Err(Error::NoSuchPatch { index, tract: self.id, counts: self.patch_counts() });
         }
+        Ok(self.own_patch(index))
+    }
+
+    /// A patch that the tract is known to have.
+    fn own_patch(&self, index: [u32; 2]) -> Patch {
         let (inner, border) = (u64::from(self.config.patch_inner), u64::from(self.config.patch_border));
         let [width, height] = self.size();
         let own = |index: u32| u64::from(index) * inner..(u64::from(index) + 1) * inner;
         let [x, y] = index.map(own);
         let wide = |own: &Range<u64>, end: u64| own.start.saturating_sub(border)..(own.end + border).min(end);
-        Some(Patch {
+        Patch {
             index,
             sequence: index[1] * self.patches + index[0],
             outer: PixelBox { x: wide(&x, width), y: wide(&y, height) },
             inner: PixelBox { x, y },
-        })
+        }
     }
 
-    /// The patch with a number, if the tract has it.
-    pub fn patch_numbered(&self, sequence: u32) -> Option<Patch> {
+    /// The patch with a number.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchPatch`] from [`patch_count`](Self::patch_count) on.
+    pub fn patch_numbered(&self, sequence: u32) -> Result<Patch, Error> {
         self.patch([sequence % self.patches, sequence / self.patches])
     }
 }
@@ -377,10 +431,10 @@ impl Tract {
 /// use coaddkit_sky::DataIdPacker;
 ///
 /// let packer = DataIdPacker::new(18_938, 81, 6)?;
-/// let id = packer.pack(9813, 40, 2).expect("all in range");
+/// let id = packer.pack(9813, 40, 2)?;
 /// assert_eq!(id, 40 + 81 * (9813 + 18_938 * 2));
-/// assert_eq!(packer.unpack(id), Some((9813, 40, 2)));
-/// assert_eq!(packer.pack(9813, 81, 2), None);
+/// assert_eq!(packer.unpack(id)?, (9813, 40, 2));
+/// assert!(packer.pack(9813, 81, 2).is_err());
 /// # Ok::<(), coaddkit_sky::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -403,18 +457,34 @@ impl DataIdPacker {
         Ok(Self { tracts: tracts.into(), patches: patches.into(), bands: bands.into() })
     }
 
-    /// The integer; `None` if one of the three is out of range.
-    pub fn pack(self, tract: u32, patch: u32, band: u32) -> Option<u64> {
-        let (tract, patch, band) = (u64::from(tract), u64::from(patch), u64::from(band));
-        (tract < self.tracts && patch < self.patches && band < self.bands)
-            .then(|| patch + self.patches * (tract + self.tracts * band))
+    /// The integer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfRange`] names the one of the three that is out of range.
+    pub fn pack(self, tract: u32, patch: u32, band: u32) -> Result<u64, Error> {
+        let below = |what, value: u32, count: u64| {
+            within(what, value.into(), 0.0, count as f64 - 1.0).map(|_| u64::from(value))
+        };
+        let tract = below("tract of a data id", tract, self.tracts)?;
+        let patch = below("patch of a data id", patch, self.patches)?;
+        let band = below("band of a data id", band, self.bands)?;
+        Ok(patch + self.patches * (tract + self.tracts * band))
     }
 
-    /// Tract, patch and band of an integer; `None` if there are none.
-    pub fn unpack(self, id: u64) -> Option<(u32, u32, u32)> {
+    /// Tract, patch and band of an integer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfRange`] if there are none.
+    pub fn unpack(self, id: u64) -> Result<(u32, u32, u32), Error> {
         let (rest, patch) = (id / self.patches, id % self.patches);
         let (band, tract) = (rest / self.tracts, rest % self.tracts);
+        if band >= self.bands {
+            let max = self.tracts as f64 * self.patches as f64 * self.bands as f64 - 1.0;
+            return Err(Error::OutOfRange { what: "packed data id", value: id as f64, min: 0.0, max });
+        }
         // All three are below what came in as 32 bits.
-        (band < self.bands).then_some((tract as u32, patch as u32, band as u32))
+        Ok((tract as u32, patch as u32, band as u32))
     }
 }

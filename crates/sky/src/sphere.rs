@@ -1,6 +1,7 @@
 //! Unit vectors, and angles between positions.
 
 use crate::SkyCoord;
+use crate::coord::normalize_ra;
 
 pub(crate) type Vector = [f64; 3];
 
@@ -57,6 +58,12 @@ pub(crate) fn unit(position: SkyCoord) -> Vector {
     let (ra_sine, ra_cosine) = sin_cos_deg(position.ra_deg());
     let (sine, cosine) = sin_cos_deg(position.dec_deg());
     [cosine * ra_cosine, cosine * ra_sine, sine]
+}
+
+/// The position of a direction, of any length.
+pub(crate) fn position_of([x, y, z]: Vector) -> SkyCoord {
+    // The arc tangent of a distance and a height is at most a right angle.
+    SkyCoord::from_valid(normalize_ra(y.atan2(x).to_degrees()), z.atan2(x.hypot(y)).to_degrees())
 }
 
 #[inline]

@@ -159,6 +159,10 @@ impl Leaks {
 /// Cells that span two sets and, with a radius, pairs that do: whatever made the sets, a hash, a table or a merger of
 /// both. Cells alone do not keep neighbours apart, for every cell has an edge.
 ///
+/// # Units
+///
+/// `radius_arcsec` is in arcseconds.
+///
 /// # Shape
 ///
 /// `labels` has the set of each position; anything that can be compared will do.

@@ -5,6 +5,7 @@
 pub(crate) mod codec;
 mod columns;
 mod decode;
+pub(crate) mod encode;
 mod geometry;
 mod quantize;
 

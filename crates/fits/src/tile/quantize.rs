@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 const RANDOMS: usize = 10_000;
 
 /// The integer that stands for exactly zero with SUBTRACTIVE_DITHER_2.
-const ZERO: i32 = -2_147_483_646;
+pub(super) const ZERO: i32 = -2_147_483_646;
 
 /// The sequence that all writers use: x → 16807 x mod (2³¹ − 1), from 1.
 fn randoms() -> &'static [f32] {
@@ -36,13 +36,13 @@ pub(crate) enum Dither {
 
 /// The position in the random sequence of one pixel of a tile.
 #[derive(Clone, Copy, Debug)]
-struct Sequence {
+pub(super) struct Sequence {
     seed: usize,
     next: usize,
 }
 
 impl Sequence {
-    fn new(seed: u64, tile: u64) -> Self {
+    pub(super) fn new(seed: u64, tile: u64) -> Self {
         // The seed is at least 1 and the first tile uses the entry before it.
         let seed =
             ((tile % RANDOMS as u64 + seed % RANDOMS as u64 + RANDOMS as u64 - 1) % RANDOMS as u64) as usize;
@@ -51,7 +51,7 @@ impl Sequence {
 
     /// The next random numbers, at most `count` of them and at least one.
     #[inline]
-    fn take(&mut self, count: usize) -> &'static [f32] {
+    pub(super) fn take(&mut self, count: usize) -> &'static [f32] {
         let run = &randoms()[self.next..];
         let run = &run[..run.len().min(count)];
         self.next += run.len();

@@ -12,3 +12,4 @@ mod scans;
 mod seeds;
 mod tables;
 mod verify;
+mod write;

@@ -106,3 +106,41 @@ proptest! {
         prop_assert!(Rgb::legacy_surveys().pixel(planes).iter().all(|value| value.is_finite()));
     }
 }
+
+/// A picture holds the rendered pixels, the first row at the bottom.
+#[cfg(feature = "image")]
+#[test]
+fn pictures_have_the_first_row_at_the_bottom() {
+    let way = Rgb::legacy_surveys();
+    for [rows, columns] in [[1, 1], [1, 7], [2, 3], [5, 4], [33, 65]] {
+        let n = rows * columns;
+        let plane = |step: f32| (0..n).map(|i| step * i as f32 / n as f32).collect::<Vec<f32>>();
+        let (z, r, g) = (plane(0.3), plane(0.2), plane(0.1));
+        let file = way.png([rows, columns], &z, &r, &g).unwrap();
+        let mut reader = png::Decoder::new(std::io::Cursor::new(&file)).read_info().unwrap();
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+        let info = reader.next_frame(&mut pixels).unwrap();
+        assert_eq!((info.width as usize, info.height as usize), (columns, rows));
+        assert_eq!((info.color_type, info.bit_depth), (png::ColorType::Rgb, png::BitDepth::Eight));
+        let rendered = way.render(&z, &r, &g).unwrap();
+        let turned: Vec<u8> = rendered.chunks(columns * 3).rev().flatten().copied().collect();
+        assert_eq!(pixels, turned, "{rows} {columns}");
+        assert_eq!(way.png([rows, columns], &z, &r, &g).unwrap(), file);
+    }
+}
+
+#[cfg(feature = "image")]
+#[test]
+fn what_makes_no_picture_is_refused() {
+    let way = Rgb::default();
+    let plane = [0.5; 6];
+    for shape in [[0, 6], [6, 0], [0, 0], [usize::MAX, 6]] {
+        let [rows, columns] = shape;
+        assert_eq!(way.png(shape, &plane, &plane, &plane), Err(RgbError::Shape { rows, columns }));
+    }
+    let length = |what, expected, found| Err(RgbError::Length { what, expected, found });
+    assert_eq!(way.png([2, 4], &plane, &plane, &plane), length("red", 8, 6));
+    assert_eq!(way.png([2, 3], &plane, &plane, &plane[1..]), length("blue", 6, 5));
+    let huge = i32::MAX as usize;
+    assert_eq!(way.png([huge, huge], &plane, &plane, &plane), length("red", huge.saturating_mul(huge), 6));
+}

@@ -83,6 +83,17 @@ impl Arc {
         }
     }
 
+    /// A part of the circle of a radius, 0 to a right angle, about an axis, less than half of it.
+    pub(crate) fn about(axis: Vector, radius: f64, [a, b]: [Vector; 2], anchor: SkyCoord) -> Self {
+        let [first, last] = if dot(cross(axis, a), b) >= 0.0 { [a, b] } else { [b, a] };
+        let inwards = [cross(axis, first), cross(last, axis)];
+        Self {
+            circle: Circle::Small { center: axis, radius, chord: 2.0 * (radius / 2.0).sin() },
+            ends: Some(Ends { first, last, inwards, both: true }),
+            anchor,
+        }
+    }
+
     /// A point of the arc.
     pub(crate) fn anchor(&self) -> SkyCoord {
         self.anchor

@@ -70,7 +70,7 @@ impl Healpix {
         }
     }
 
-    pub(super) const fn from_valid(order: u8) -> Self {
+    pub(crate) const fn from_valid(order: u8) -> Self {
         Self { order }
     }
 

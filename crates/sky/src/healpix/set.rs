@@ -40,6 +40,17 @@ impl CellSet {
         Self { ranges: std::iter::once(0..12 << (2 * FINEST)).collect() }
     }
 
+    /// Ranges of order-29 numbers in any order, none of them empty or beyond the last cell.
+    pub(crate) fn from_ranges(mut ranges: Vec<Range<u64>>) -> Self {
+        ranges.sort_unstable_by_key(|range| range.start);
+        Self { ranges: merged(ranges) }
+    }
+
+    /// What lies in any of the sets.
+    pub(crate) fn united<'a>(sets: impl Iterator<Item = &'a Self>) -> Self {
+        Self::from_ranges(sets.flat_map(|set| set.ranges.iter().cloned()).collect())
+    }
+
     /// Adds a cell that lies behind all others.
     pub(crate) fn push(&mut self, cell: HealpixCell) {
         let range = range_of(cell);
@@ -112,6 +123,29 @@ impl CellSet {
         FINEST - (bits.trailing_zeros() / 2).min(FINEST.into()) as u8
     }
 
+    /// The smallest set that holds this one and has no cell finer than those of `grid`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coaddkit_sky::{CellSet, Healpix};
+    ///
+    /// let fine = Healpix::new(9)?;
+    /// let set: CellSet = [fine.cell(77)?, fine.cell(78)?].into_iter().collect();
+    /// let coarse = Healpix::new(8)?;
+    /// assert_eq!(set.coarsened(coarse), CellSet::from(coarse.cell(77 / 4)?));
+    /// # Ok::<(), coaddkit_sky::Error>(())
+    /// ```
+    #[must_use]
+    pub fn coarsened(&self, grid: Healpix) -> Self {
+        let shift = 2 * (FINEST - grid.order());
+        let outwards = |range: &Range<u64>| {
+            let size = 1 << shift;
+            range.start & !(size - 1)..range.end.next_multiple_of(size)
+        };
+        Self { ranges: merged(self.ranges.iter().map(outwards).collect()) }
+    }
+
     /// Ranges of order-29 numbers, sorted, disjoint and not adjacent: the content of a multi-order coverage map.
     pub fn ranges(&self) -> &[Range<u64>] {
         &self.ranges
@@ -150,9 +184,7 @@ impl CellSet {
 
     /// What lies in either set.
     pub fn union(&self, other: &Self) -> Self {
-        let mut ranges = [&self.ranges[..], &other.ranges[..]].concat();
-        ranges.sort_unstable_by_key(|range| range.start);
-        Self { ranges: merged(ranges) }
+        Self::united([self, other].into_iter())
     }
 
     /// What lies in both sets.
@@ -195,9 +227,7 @@ impl CellSet {
 
 impl FromIterator<HealpixCell> for CellSet {
     fn from_iter<I: IntoIterator<Item = HealpixCell>>(cells: I) -> Self {
-        let mut ranges: Vec<_> = cells.into_iter().map(range_of).collect();
-        ranges.sort_unstable_by_key(|range| range.start);
-        Self { ranges: merged(ranges) }
+        Self::from_ranges(cells.into_iter().map(range_of).collect())
     }
 }
 

@@ -110,7 +110,7 @@ fn in_parts(order: &[u32], work: impl Fn(&[u32]) -> Vec<Match>) -> Vec<Vec<Match
 }
 
 #[cfg(feature = "rayon")]
-fn in_parts(order: &[u32], work: impl Fn(&[u32]) -> Vec<Match> + Sync) -> Vec<Vec<Match>> {
+fn in_parts(order: &[u32], work: impl Fn(&[u32]) -> Vec<Match> + Sync + Send) -> Vec<Vec<Match>> {
     use rayon::prelude::*;
     /// Large enough that a part is much more work than its hand-over.
     const PART: usize = 1 << 14;

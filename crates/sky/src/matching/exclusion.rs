@@ -36,6 +36,10 @@ pub struct Exclusion {
 impl Exclusion {
     /// Excludes what lies within `radius_arcsec` of any of the positions.
     ///
+    /// # Units
+    ///
+    /// Arcseconds.
+    ///
     /// # Errors
     ///
     /// [`Error::NotFinite`] or [`Error::OutOfRange`] unless the radius is 0 to 324,000 arcseconds (90 degrees),
@@ -64,6 +68,18 @@ impl Exclusion {
     /// # Errors
     ///
     /// [`Error::LengthMismatch`] unless they have the same length; nothing is written then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coaddkit_sky::{Exclusion, SkyCoord};
+    ///
+    /// let around = Exclusion::new(&[SkyCoord::from_degrees(0.0, 45.0)?], 11.0)?;
+    /// let mut excluded = [None; 3];
+    /// around.excludes_all(&[-0.004, 90.0, f64::NAN], &[45.0, 45.0, 45.0], &mut excluded)?;
+    /// assert_eq!(excluded, [Some(true), Some(false), None]);
+    /// # Ok::<(), coaddkit_sky::Error>(())
+    /// ```
     pub fn excludes_all(
         &self,
         ra_deg: &[f64],

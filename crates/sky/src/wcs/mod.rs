@@ -10,6 +10,7 @@ use distortion::{Distortion, determinant, product};
 pub(crate) use projection::Projection;
 use sphere::Rotation;
 
+use crate::sphere::Vector;
 use crate::{Error, SkyCoord};
 
 /// The value of a header keyword, as [`Wcs::from_keywords`] asks for it.
@@ -134,6 +135,10 @@ impl Wcs {
     /// A tangent plane with square pixels, north up and east left, that touches the sky at `center` in the FITS pixel
     /// `crpix`.
     ///
+    /// # Units
+    ///
+    /// Pixels count from 1; the scale is arcseconds a pixel.
+    ///
     /// # Errors
     ///
     /// [`Error::NotFinite`], and [`Error::OutOfRange`] for a scale outside 1e-6 to 36000 arcsec.
@@ -164,6 +169,12 @@ impl Wcs {
             projection,
             rotation: Rotation::about(center),
         }
+    }
+
+    /// East and north in the plane of a zenithal projection, and its centre.
+    pub(crate) fn plane_axes(&self) -> [Vector; 3] {
+        let [south, east, center] = self.rotation.axes();
+        [east, south.map(|value| -value), center]
     }
 
     /// The position at a pixel, or at any point between pixels. `None` where the projection has no sky, and for NaN.
@@ -209,6 +220,10 @@ impl Wcs {
 
     /// The positions of many pixels, written to `ra_deg` and `dec_deg`; NaN where there is none.
     ///
+    /// # Units
+    ///
+    /// Pixels count from 1; positions are degrees.
+    ///
     /// # Shape
     ///
     /// Four slices of equal length.
@@ -232,6 +247,14 @@ impl Wcs {
     }
 
     /// The positions of a row of an image: pixels `first_x`, `first_x + 1`, … at height `y`; NaN where there is none.
+    ///
+    /// # Units
+    ///
+    /// Pixels count from 1; positions are degrees.
+    ///
+    /// # Shape
+    ///
+    /// One element a pixel; the length of the slices says how many.
     ///
     /// # Errors
     ///
@@ -267,6 +290,10 @@ impl Wcs {
     }
 
     /// The pixels of many positions, written to `x` and `y`; NaN where there is none, and for what is no position.
+    ///
+    /// # Units
+    ///
+    /// Degrees, of which right ascensions may have any finite value; pixels count from 1.
     ///
     /// # Shape
     ///

@@ -72,6 +72,13 @@ impl Rotation {
             .then(|| SkyCoord::from_valid(normalize_ra(ra), dec.clamp(-90.0, 90.0)))
     }
 
+    /// The axes of the native sphere, on the sky.
+    pub(crate) fn axes(self) -> [Native; 3] {
+        let columns = [(0.0, 0.0), (90.0, 0.0), (0.0, 90.0)]
+            .map(|(ra_deg, dec_deg)| self.to_native(SkyCoord::from_valid(ra_deg, dec_deg)));
+        std::array::from_fn(|i| std::array::from_fn(|j| columns[j][i]))
+    }
+
     /// The native direction of a position.
     #[inline]
     pub(crate) fn to_native(self, position: SkyCoord) -> Native {

@@ -169,7 +169,7 @@ fn cones_miss_no_cell_and_overreach_none_4() {
 
 /// Samples of an area and of cells: every point of the area in the envelope, none outside in the interior, and where
 /// all samples agree the sets do.
-fn check_area(area: &impl Area, cells: Healpix, rng: &mut Rng, what: &str) {
+pub fn check_area(area: &impl Area, cells: Healpix, rng: &mut Rng, what: &str) {
     let found = cells.cover(area).unwrap();
     let (interior, envelope) = (&found.interior, &found.envelope);
     for _ in 0..400 {

@@ -147,3 +147,47 @@ fn areas_of_brick_sets_count_each_brick_once() {
     assert_eq!(grid.area_deg2([none]), Err(Error::NoSuchBrick { id: 662_175, bricks: 662_174 }));
     assert_eq!(grid.area_deg2([]), Ok(0.0));
 }
+
+#[test]
+fn cells_of_bricks_are_those_of_their_union() {
+    let mut rng = Rng::new(34);
+    let (grid, cells) = (BrickGrid::new(9.0).unwrap(), Healpix::new(4).unwrap());
+    for k in 0..40 {
+        let cone = Cone::new(anywhere(&mut rng), 40.0 * rng.unit()).unwrap();
+        let mut bricks = grid.cover(&cone).envelope;
+        if k % 3 == 0 {
+            // A hole here and there.
+            bricks.retain(|_| rng.below(5) > 0);
+        }
+        let found = grid.cells_of(bricks.iter().copied().rev(), cells).unwrap();
+        assert!(found.envelope.holds_all(&found.centered) && found.centered.holds_all(&found.interior));
+        let held = |position| bricks.binary_search(&grid.locate(position)).is_ok();
+        for cell in cells.cells() {
+            let inside = cell.descendants(8).unwrap().filter(|part| held(part.center())).count();
+            assert!(inside == 0 || found.envelope.holds(cell), "{k}: {cell} is missing");
+            assert!(inside == 256 || !found.interior.holds(cell), "{k}: {cell} sticks out");
+            // Edges belong to both sides.
+            let centered =
+                bricks.iter().any(|&id| grid.brick(id).unwrap().footprint().contains(cell.center()));
+            assert_eq!(found.centered.holds(cell), centered, "{k}: centre of {cell}");
+            // Touches all of what it touches, and only that.
+            let touched = grid.in_cells(&cell.into());
+            assert_eq!(
+                found.interior.holds(cell),
+                touched.iter().all(|id| bricks.binary_search(id).is_ok()),
+                "{k}: {cell}"
+            );
+            assert_eq!(
+                found.envelope.holds(cell),
+                touched.iter().any(|id| bricks.binary_search(id).is_ok()),
+                "{k}: {cell}"
+            );
+        }
+    }
+    let all = grid.cover(&Region::all_sky()).interior;
+    let found = grid.cells_of(all, cells).unwrap();
+    assert!([found.interior, found.centered, found.envelope].iter().all(|set| *set == CellSet::all_sky()));
+    assert!(grid.cells_of([], cells).unwrap().envelope.is_empty());
+    let none = BrickId::new(grid.len() as u32 + 1).unwrap();
+    assert!(matches!(grid.cells_of([none], cells), Err(Error::NoSuchBrick { .. })));
+}

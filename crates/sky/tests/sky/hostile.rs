@@ -7,7 +7,7 @@ use coaddkit_sky::{
 use proptest::prelude::*;
 
 /// Doubles by their bits, with more of the awkward ones.
-fn any_double() -> impl Strategy<Value = f64> {
+pub fn any_double() -> impl Strategy<Value = f64> {
     prop_oneof![
         any::<u64>().prop_map(f64::from_bits),
         prop::sample::select(vec![

@@ -9,11 +9,15 @@ mod frames;
 mod healpix;
 mod hostile;
 mod matching;
+#[cfg(feature = "moc")]
+mod moc;
 mod names;
+mod refused;
 mod region;
 mod select;
 mod skymap;
 mod sweeps;
+mod tracts;
 mod wcs;
 
 use coaddkit_sky::SkyCoord;

@@ -237,3 +237,23 @@ fn all_cells_fall_into_their_shares() {
     let all = Split::new(grid, -1, [0.0, 0.0, 1.0], SplitOrder::default()).unwrap();
     assert_eq!(all.subset(grid.cell(77).unwrap()), Ok(Subset::Test));
 }
+
+/// The same matches, in the same order, on any number of threads.
+#[cfg(feature = "rayon")]
+#[test]
+fn threads_change_nothing() {
+    let mut rng = Rng::new(26);
+    let (left, right) = (crowd(&mut rng, 50_000, 0.3), crowd(&mut rng, 1_000, 0.3));
+    for keep in [Keep::All, Keep::Nearest(2)] {
+        let rule = MatchRule { radius_arcsec: 30.0, keep };
+        let on = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| crossmatch(&left, &right, &rule)).unwrap()
+        };
+        let one = on(1);
+        assert!(one.len() > 10_000, "{}", one.len());
+        for threads in [2, 3, 8] {
+            assert_eq!(on(threads), one, "{threads}");
+        }
+    }
+}

@@ -44,8 +44,9 @@ fn the_first_tract_of_a_ring_lies_on_both_sides_of_its_start() {
 fn caps_and_the_edges_of_the_last_ring() {
     let map = rings();
     assert_eq!((map.find_tract(at(77.0, -90.0)).id(), map.find_tract(at(77.0, 90.0)).id()), (0, 18_937));
-    assert_eq!(map.tract(18_938), None);
-    assert_eq!(map.tract(u32::MAX), None);
+    for id in [18_938, u32::MAX] {
+        assert_eq!(map.tract(id), Err(Error::NoSuchTract { id, tracts: 18_938 }));
+    }
     assert_eq!((map.tract(0).unwrap().ring(), map.tract(18_937).unwrap().ring()), (None, None));
     // One ring between two caps, and its edges: 45 degrees to 1e-14.
     let one = SkyMap::rings(CONFIG, 1, 0.0).unwrap();
@@ -69,9 +70,15 @@ fn patches_by_position_by_index_and_by_number() {
     let corner = tract.patch([0, 8]).unwrap();
     assert_eq!((corner.sequence, corner.outer.x, corner.outer.y), (72, 0..4100, 31_900..36_000));
     assert_eq!(tract.patch_numbered(72).unwrap().index, [0, 8]);
-    for missing in [tract.patch([9, 0]), tract.patch([0, 9]), tract.patch_numbered(81)] {
-        assert_eq!(missing, None);
+    for (missing, index) in
+        [(tract.patch([9, 0]), [9, 0]), (tract.patch([0, 9]), [0, 9]), (tract.patch_numbered(81), [0, 9])]
+    {
+        assert_eq!(missing, Err(Error::NoSuchPatch { index, tract: 9813, counts: [9, 9] }));
     }
+    assert_eq!(
+        tract.patch([u32::MAX; 2]).unwrap_err().to_string(),
+        "there is no patch [4294967295, 4294967295] in tract 9813: it has 9 x 9"
+    );
     // Far away, and on the other side of the sky.
     assert_eq!(tract.find_patch(at(160.0, 2.2)), None);
     assert_eq!(tract.find_patch(at(330.1, -2.2)), None);
@@ -95,27 +102,34 @@ fn discrete_maps_give_the_nearest_tract_which_need_not_reach() {
         assert_eq!(map.find_tract(position).find_patch(position), None);
     }
     assert!(map.find_tract(at(359.3, 0.1)).find_patch(at(359.3, 0.1)).is_some());
-    assert_eq!(map.tract(3), None);
+    assert!(map.tract(3).is_err());
     // Larger tracts have more patches, and ids have room for those.
     let [small, large] = [0, 1].map(|id| map.tract(id).unwrap().patch_count());
     assert_eq!((small, large), (36, 64));
-    assert_eq!(map.packer(1).unwrap().pack(1, 0, 0), Some(64));
+    assert_eq!(map.packer(1).unwrap().pack(1, 0, 0), Ok(64));
 }
 
 #[test]
 fn ids_are_packed_as_far_as_they_go() {
     let packer = rings().packer(6).unwrap();
     assert_eq!(packer, DataIdPacker::new(18_938, 81, 6).unwrap());
-    assert_eq!(packer.pack(18_937, 80, 5), Some(81 * 18_938 * 6 - 1));
-    assert_eq!((packer.pack(18_938, 0, 0), packer.pack(0, 81, 0), packer.pack(0, 0, 6)), (None, None, None));
-    assert_eq!(packer.unpack(81 * 18_938 * 6), None);
-    assert_eq!(packer.unpack(u64::MAX), None);
+    assert_eq!(packer.pack(18_937, 80, 5), Ok(81 * 18_938 * 6 - 1));
+    for (found, name) in [
+        (packer.pack(18_938, 0, 0), "tract"),
+        (packer.pack(0, 81, 0), "patch"),
+        (packer.pack(0, 0, 6), "band"),
+    ] {
+        assert!(found.unwrap_err().to_string().starts_with(name));
+    }
+    for id in [81 * 18_938 * 6, u64::MAX] {
+        assert!(matches!(packer.unpack(id), Err(Error::OutOfRange { .. })));
+    }
     for sizes in [(0, 1, 1), (1, 0, 1), (1, 1, 0), (u32::MAX, u32::MAX, 2)] {
         assert!(DataIdPacker::new(sizes.0, sizes.1, sizes.2).is_err(), "{sizes:?}");
     }
     let widest = DataIdPacker::new(u32::MAX, u32::MAX, 1).unwrap();
     let last = widest.pack(u32::MAX - 1, u32::MAX - 1, 0).unwrap();
-    assert_eq!(widest.unpack(last), Some((u32::MAX - 1, u32::MAX - 1, 0)));
+    assert_eq!(widest.unpack(last), Ok((u32::MAX - 1, u32::MAX - 1, 0)));
 }
 
 #[test]
@@ -160,7 +174,7 @@ proptest! {
         let map = SkyMap::rings(config, count, start).unwrap();
         let position = SkyCoord::from_degrees(ra, sine.asin().to_degrees()).unwrap();
         let tract = map.find_tract(position);
-        prop_assert_eq!(map.tract(tract.id()), Some(tract.clone()));
+        prop_assert_eq!(map.tract(tract.id()), Ok(tract.clone()));
         let reach = 90.0 / f64::from(count + 1) + config.tract_overlap_deg;
         if let Some(patch) = tract.find_patch(position) {
             let [x, y] = tract.pixel(position).unwrap();

@@ -357,6 +357,47 @@ proptest! {
         }
     }
 
+    /// Any keyword may have any text or number: an error that names one, or coordinates that work.
+    #[test]
+    fn arbitrary_keywords_are_refused_or_work(
+        cards in prop::collection::vec(
+            (
+                prop::sample::select(vec![
+                    "CTYPE1", "CTYPE2", "CTYPE3", "CUNIT1", "CUNIT2", "CRVAL1", "CRVAL2", "CRPIX1", "CDELT1", "CDELT2",
+                    "CROTA1", "CROTA2", "CD1_1", "PC1_1", "PC2_1", "PV2_1", "PV1_1", "A_ORDER", "B_ORDER", "AP_ORDER",
+                    "WCSAXES", "NAXIS", "LONPOLE", "LATPOLE", "RADESYS", "EQUINOX", "CPDIS1", "WAT1_001",
+                ]),
+                prop_oneof![
+                    "\\PC{0,12}".prop_map(KeywordValue::Text),
+                    prop::sample::select(vec![
+                        "RA---TAN", "DEC--TAN", "GLON-CAR", "GLAT-CAR", "RA---TPV", "DEC--TPV", "RA---TNX", "DEC--ZPX",
+                        "RA---TAN-SIP", "DEC--TAN-SIP", "FREQ", "ELON-", "-", "deg", "rad", "ångström",
+                    ]).prop_map(KeywordValue::from),
+                    any::<u64>().prop_map(|bits| KeywordValue::Number(f64::from_bits(bits))),
+                    (-3.0..400.0).prop_map(KeywordValue::Number),
+                ],
+            ),
+            0..16,
+        ),
+        celestial in any::<bool>(),
+    ) {
+        let mut header: Header = cards.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        if celestial {
+            header.insert("CTYPE1".into(), "RA---TAN".into());
+            header.insert("CTYPE2".into(), "DEC--TAN".into());
+        }
+        match wcs(&header) {
+            Ok(wcs) => {
+                if let Some(position) = wcs.pixel_to_sky(3.0, -2.0) {
+                    prop_assert!((0.0..360.0).contains(&position.ra_deg()) && position.dec_deg().abs() <= 90.0);
+                    let _ = wcs.sky_to_pixel(position);
+                }
+            }
+            Err(Error::Keyword { keyword, problem }) => prop_assert!(!keyword.is_empty() && !problem.is_empty()),
+            Err(other) => prop_assert!(false, "{other:?}"),
+        }
+    }
+
     /// There and back again, everywhere on the sky that a projection shows.
     #[test]
     fn positions_survive_the_way_to_pixels_and_back(

@@ -51,7 +51,7 @@ fn field(name: &str) -> Result<(&str, Tract), String> {
 
 fn ring_tract(row: &Row<'_>) -> Result<(), String> {
     let map = rings()?;
-    let tract = map.tract(row.parsed("tract")?).ok_or("no such tract")?;
+    let tract = map.tract(row.parsed("tract")?).map_err(|e| e.to_string())?;
     // The reference counts the caps as rings of their own.
     let (ring, index) = match tract.ring() {
         Some([ring, index]) => (i64::from(ring), index),
@@ -86,7 +86,7 @@ fn point(row: &Row<'_>, tract: &Tract) -> Result<(), String> {
     }
     let patch = tract.find_patch(position).ok_or("no patch")?;
     numbers(row, &patch)?;
-    if tract.patch_numbered(patch.sequence).as_ref() != Some(&patch) {
+    if tract.patch_numbered(patch.sequence).as_ref() != Ok(&patch) {
         return Err("the patch of that number is another".to_owned());
     }
     let [x, y] = tract.pixel(position).ok_or("no pixel")?;
@@ -118,7 +118,7 @@ fn discrete_patch(row: &Row<'_>) -> Result<(), String> {
     row.same_text("ra0", ra)?;
     row.same_decimals("dec0", tract.center().dec_deg())?;
     sizes(row, &tract)?;
-    let patch = tract.patch([row.parsed("patch_x")?, row.parsed("patch_y")?]).ok_or("no such patch")?;
+    let patch = tract.patch([row.parsed("patch_x")?, row.parsed("patch_y")?]).map_err(|e| e.to_string())?;
     numbers(row, &patch)?;
     row.same_text("ox0", patch.outer.x.start)?;
     row.same_text("ox1_excl", patch.outer.x.end)?;
