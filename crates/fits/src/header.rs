@@ -96,11 +96,12 @@ impl Header {
         let mut long = None;
         for (index, card) in self.cards().enumerate() {
             let keyword = card.short_keyword();
-            if short && keyword.eq_ignore_ascii_case(&bytes) {
+            let hierarch = keyword == b"HIERARCH" && card.hierarch().is_some();
+            if short && !hierarch && keyword.eq_ignore_ascii_case(&bytes) {
                 return Some((index, card));
             }
             let named = |card: &Card<'_>| card.keyword().eq_ignore_ascii_case(wanted);
-            if long.is_none() && (!short || keyword == b"HIERARCH") && named(&card) {
+            if long.is_none() && (!short || hierarch) && named(&card) {
                 long = Some((index, card));
                 if !short {
                     break;
