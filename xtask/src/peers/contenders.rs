@@ -160,7 +160,7 @@ pub fn our_version() -> String {
 fn ours() -> Result<PathBuf, String> {
     let args = ["build", "--release", "-p", "coaddkit-examples", "--bin", "lrg-density"];
     tools::succeed(tools::cargo().args(args))?;
-    Ok(oracle::binary())
+    Ok(oracle::binary("lrg-density"))
 }
 
 fn cargo_build(source: &Path, dir: &Path, program: &str) -> Result<PathBuf, String> {
