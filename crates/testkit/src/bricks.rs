@@ -86,6 +86,29 @@ impl Tiling {
         Brick { name, id: self.first_id[row] + col as i32, row, col, ra_deg, dec_deg, edges }
     }
 
+    /// The brick of a name.
+    pub fn named(&self, name: &str) -> Option<Brick> {
+        let dec = name.get(4..)?;
+        (0..ROWS)
+            .filter(|row| self.brick(*row, 0).name.ends_with(dec))
+            .flat_map(|row| (0..self.columns[row]).map(move |col| self.brick(row, col)))
+            .find(|brick| brick.name == name)
+    }
+
+    /// The bricks around one: all that touch it, and perhaps some that do not.
+    pub fn around(&self, brick: &Brick) -> Vec<Brick> {
+        let mut out = Vec::new();
+        for row in brick.row.saturating_sub(1)..=(brick.row + 1).min(ROWS - 1) {
+            let columns = self.columns[row];
+            let over = (brick.ra_deg / 360.0 * columns as f64) as usize;
+            let mut near: Vec<usize> = (0..5).map(|k| (over + columns * 2 + k - 2) % columns).collect();
+            near.sort_unstable();
+            near.dedup();
+            out.extend(near.into_iter().map(|col| self.brick(row, col)).filter(|b| b.id != brick.id));
+        }
+        out
+    }
+
     /// The bricks that share area with a box, by BRICKID.
     pub fn overlapping(&self, area: &SkyBox) -> Vec<Brick> {
         (0..ROWS)

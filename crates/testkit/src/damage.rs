@@ -49,6 +49,11 @@ pub fn data_offset(bytes: &[u8], hdu: usize) -> usize {
     extent(bytes, hdu).1
 }
 
+/// Where an HDU ends, and the next one or nothing begins.
+pub fn end_offset(bytes: &[u8], hdu: usize) -> usize {
+    extent(bytes, hdu).2
+}
+
 /// Start of the header, of the data, and of the next HDU.
 fn extent(bytes: &[u8], hdu: usize) -> (usize, usize, usize) {
     let mut start = 0;

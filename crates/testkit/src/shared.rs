@@ -22,8 +22,17 @@ pub fn shared(relative: &str) -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
-    let test = std::thread::current().name().unwrap_or("a test").to_owned();
-    assert!(!require_all(), "{test} needs {}, which is absent", path.display());
-    eprintln!("SKIPPED: {test} needs shared/{relative}");
+    skip(&format!("shared/{relative}"));
     None
+}
+
+/// Says on stderr that this test is skipped because something is absent.
+///
+/// # Panics
+///
+/// When [`require_all`] holds.
+pub fn skip(needs: &str) {
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    assert!(!require_all(), "{test} needs {needs}, which is absent");
+    eprintln!("SKIPPED: {test} needs {needs}");
 }

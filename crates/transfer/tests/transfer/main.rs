@@ -1,0 +1,12 @@
+//! Transfers from an origin that misbehaves.
+
+mod disk;
+mod gate;
+mod help;
+mod kill;
+mod matrix;
+mod resume;
+mod rules;
+mod runs;
+#[cfg(feature = "aws")]
+mod s3;
