@@ -32,3 +32,23 @@ pub(crate) fn run<K: Kernel>(kernel: K) -> K::Output {
 fn with_avx2_and_bmi2<K: Kernel>(kernel: K) -> K::Output {
     kernel.run()
 }
+
+/// Asks for large pages behind memory that will be filled: the first touch of each page of 4 KiB costs more than
+/// decoding the pixels of it does. NumPy does the same. A system that cannot goes on as it was.
+#[allow(unsafe_code)]
+pub(crate) fn large_pages<T>(memory: &mut [T]) {
+    #[cfg(target_os = "linux")]
+    {
+        const PAGE: usize = 2 << 20;
+        let range = memory.as_mut_ptr_range();
+        let start = range.start.addr().next_multiple_of(PAGE);
+        let end = range.end.addr() / PAGE * PAGE;
+        if start < end {
+            let first = range.start.cast::<libc::c_void>().with_addr(start);
+            // SAFETY: the range lies in memory that is ours; the advice changes neither its content nor who may use it.
+            unsafe { libc::madvise(first, end - start, libc::MADV_HUGEPAGE) };
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = memory;
+}
