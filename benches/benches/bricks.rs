@@ -2,8 +2,8 @@
 
 use std::hint::black_box;
 
-use coaddkit_sky::{Adjacency, BrickGrid, BrickId, SkyCoord};
-use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use coaddkit_sky::{Adjacency, BrickGrid, BrickId, BrickName, SkyCoord};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
 /// Positions in columns, as a catalogue has them.
 struct Columns {
@@ -55,21 +55,35 @@ fn sweep(n: usize) -> Columns {
 
 fn brick_id(c: &mut Criterion) {
     let grid = BrickGrid::legacy();
-    let mut group = c.benchmark_group("sky/brick_id");
     for n in [10_000, 1_000_000] {
+        let mut group = c.benchmark_group(format!("sky/brick_id/{n}"));
         group.throughput(Throughput::Elements(n as u64));
         for (order, columns) in [("random", random(n)), ("sweep", sweep(n))] {
             let mut ids: Vec<Option<BrickId>> = vec![None; n];
-            group.bench_function(BenchmarkId::new(format!("{order}/columns"), n), |b| {
+            group.bench_function(format!("{order}, columns"), |b| {
                 b.iter(|| grid.locate_all(black_box(&columns.ra), black_box(&columns.dec), &mut ids));
             });
             let positions = columns.positions();
-            group.bench_function(BenchmarkId::new(format!("{order}/one by one"), n), |b| {
+            group.bench_function(format!("{order}, one by one"), |b| {
                 b.iter(|| {
                     black_box(&positions).iter().map(|&at| u64::from(grid.locate(at).get())).sum::<u64>()
                 });
             });
         }
+        group.finish();
+    }
+}
+
+fn brick_name(c: &mut Criterion) {
+    let grid = BrickGrid::legacy();
+    let n = 1_000_000;
+    let mut group = c.benchmark_group(format!("sky/brick_name/{n}"));
+    group.throughput(Throughput::Elements(n as u64));
+    for (order, columns) in [("random", random(n)), ("sweep", sweep(n))] {
+        let mut names: Vec<Option<BrickName>> = vec![None; n];
+        group.bench_function(format!("{order}, columns"), |b| {
+            b.iter(|| grid.name_all(black_box(&columns.ra), black_box(&columns.dec), &mut names));
+        });
     }
     group.finish();
 }
@@ -79,12 +93,12 @@ fn brick_of(c: &mut Criterion) {
     let n = 10_000;
     let positions = random(n).positions();
     let names: Vec<_> = positions.iter().map(|&at| grid.brick_at(at).name).collect();
-    let mut group = c.benchmark_group("sky/brick");
+    let mut group = c.benchmark_group(format!("sky/brick/{n}"));
     group.throughput(Throughput::Elements(n as u64));
-    group.bench_function(BenchmarkId::new("of position", n), |b| {
+    group.bench_function("of position", |b| {
         b.iter(|| positions.iter().map(|&at| grid.brick_at(at).ra1_deg).sum::<f64>());
     });
-    group.bench_function(BenchmarkId::new("of name", n), |b| {
+    group.bench_function("of name", |b| {
         b.iter(|| {
             names.iter().filter_map(|&name| grid.brick_named(name)).map(|brick| brick.ra1_deg).sum::<f64>()
         });
@@ -101,9 +115,9 @@ fn components(c: &mut Criterion) {
         .filter(|center| center.dec_deg() < 9.0 && next() > 0.1)
         .collect();
     assert!(centers.len() > 330_000, "{}", centers.len());
-    let mut group = c.benchmark_group("sky/components");
+    let mut group = c.benchmark_group(format!("sky/components/{}", centers.len()));
     group.throughput(Throughput::Elements(centers.len() as u64)).sample_size(20);
-    group.bench_function(BenchmarkId::new("in order", centers.len()), |b| {
+    group.bench_function("in order", |b| {
         b.iter(|| Adjacency::default().components(black_box(&centers)).len());
     });
     let shuffled = || {
@@ -114,7 +128,7 @@ fn components(c: &mut Criterion) {
         }
         centers
     };
-    group.bench_function(BenchmarkId::new("shuffled", centers.len()), |b| {
+    group.bench_function("shuffled", |b| {
         b.iter_batched(
             shuffled,
             |centers| Adjacency::default().components(&centers).len(),
@@ -124,5 +138,5 @@ fn components(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, brick_id, brick_of, components);
+criterion_group!(benches, brick_id, brick_name, brick_of, components);
 criterion_main!(benches);

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use coaddkit_sky::{Exclusion, Keep, MatchRule, SkyCoord, crossmatch};
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 const GALAXIES: usize = 1_000_000;
 const LENSES: usize = 5_000;
@@ -38,9 +38,9 @@ fn exclusion(c: &mut Criterion) {
         .collect();
     let (ra, dec): (Vec<f64>, Vec<f64>) = galaxies.iter().map(|at| (at.ra_deg(), at.dec_deg())).unzip();
     let mut excluded = vec![None; GALAXIES];
-    let mut group = c.benchmark_group("sky/exclusion");
+    let mut group = c.benchmark_group(format!("sky/exclusion/{GALAXIES}"));
     group.throughput(Throughput::Elements(GALAXIES as u64)).sample_size(20);
-    group.bench_function(BenchmarkId::new("11 arcsec, 5000 lenses, with the index", GALAXIES), |b| {
+    group.bench_function("11 arcsec, 5000 lenses, with the index", |b| {
         b.iter(|| {
             let around = Exclusion::new(black_box(&lenses), 11.0).expect("a radius");
             around.excludes_all(&ra, &dec, &mut excluded)
@@ -51,19 +51,31 @@ fn exclusion(c: &mut Criterion) {
     group.finish();
 }
 
+/// Half of the second list near the first.
+fn lists(mut place: impl FnMut() -> SkyCoord, mut next: impl FnMut() -> f64) -> [Vec<SkyCoord>; 2] {
+    let left: Vec<SkyCoord> = (0..GALAXIES).map(|_| place()).collect();
+    let right = left.iter().map(|&at| if next() < 0.5 { near(at, 1.2 * next()) } else { place() }).collect();
+    [left, right]
+}
+
 fn pairs(c: &mut Criterion) {
     let mut next = uniform();
-    let left: Vec<SkyCoord> = (0..GALAXIES).map(|_| anywhere(&mut next)).collect();
-    let right: Vec<SkyCoord> = left
-        .iter()
-        .map(|&at| if next() < 0.5 { near(at, 1.2 * next()) } else { anywhere(&mut next) })
-        .collect();
-    let mut group = c.benchmark_group("sky/crossmatch");
+    let sky = lists(|| anywhere(&mut next), uniform());
+    // As large as a sweep file, and as full.
+    let mut next = uniform();
+    let field = || SkyCoord::from_degrees(150.0 + 10.0 * next(), 5.0 * next()).expect("a generated position");
+    let field = lists(field, uniform());
+    let mut group = c.benchmark_group(format!("sky/crossmatch/{GALAXIES}"));
     group.throughput(Throughput::Elements(GALAXIES as u64)).sample_size(10);
-    for (name, keep) in [("all", Keep::All), ("nearest", Keep::Nearest(1))] {
-        let rule = MatchRule { radius_arcsec: 1.0, keep };
-        group.bench_function(BenchmarkId::new(format!("1 arcsec, {name}"), GALAXIES), |b| {
-            b.iter(|| crossmatch(black_box(&left), black_box(&right), &rule).map(|found| found.len()));
+    for (name, [left, right], keep, radius_arcsec) in [
+        ("sky, 1 arcsec, all", &sky, Keep::All, 1.0),
+        ("sky, 1 arcsec, nearest", &sky, Keep::Nearest(1), 1.0),
+        ("field, 1 arcsec, all", &field, Keep::All, 1.0),
+        ("field, 30 arcsec, all", &field, Keep::All, 30.0),
+    ] {
+        let rule = MatchRule { radius_arcsec, keep };
+        group.bench_function(name, |b| {
+            b.iter(|| crossmatch(black_box(left), black_box(right), &rule).map(|found| found.len()));
         });
     }
     group.finish();

@@ -2,7 +2,7 @@
 //! again.
 
 use super::source::{header, open, open_stream};
-use coaddkit_fits::{Fits, Hdu, Value};
+use coaddkit_fits::{Fits, Hdu, Header, Value};
 
 pub fn run(bytes: &[u8]) {
     let opened = open(bytes);
@@ -30,10 +30,16 @@ fn look(hdu: &Hdu) {
         let _ = (card.comment(), format!("{card:?}"));
         if let Some(value) = &value {
             values.extend(printed(value));
+            pushed(value);
         }
-        // A keyword leads to its first card.
-        let same = |other: &str| other.trim().eq_ignore_ascii_case(keyword.trim());
-        let Some(first) = header.cards().take(2000).find(|c| same(&c.keyword())) else { continue };
+        if keyword.trim() != keyword || header.len() > 2000 {
+            continue; // Blanks before it are no part of what is asked for.
+        }
+        // A keyword leads to its first card; a name of HIERARCH comes second.
+        let same = |other: &str| other.eq_ignore_ascii_case(&keyword);
+        let named = || header.cards().filter(|c| same(&c.keyword()));
+        let plain = named().find(|c| !c.bytes().starts_with(b"HIERARCH "));
+        let Some(first) = plain.or_else(|| named().next()) else { continue };
         match (header.get(&keyword), first.value()) {
             // Joined with what follows.
             (Some(Value::Text(all)), Some(Value::Text(start))) => {
@@ -66,6 +72,14 @@ fn printed(value: &Value) -> Option<(Vec<u8>, Value)> {
     // A whole number is printed without a point, and a large one becomes an integer.
     let whole = matches!(value, Value::Real(v) if v.fract() == 0.0);
     (card.len() <= 80 && !whole).then(|| (card, value.clone()))
+}
+
+/// A value that the crate takes into a header is there as it was.
+fn pushed(value: &Value) {
+    let mut made = Header::new();
+    if made.push("KEY", value.clone(), "").is_ok() {
+        assert_eq!(made.get("KEY").as_ref(), Some(value), "{made:?}");
+    }
 }
 
 /// Values that were printed are read as they were.

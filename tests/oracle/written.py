@@ -50,9 +50,13 @@ def image(folder, name, code, own_code, shape, rule, like, funpack):
             readers["astropy"] = hdus[1].data
     except Exception as error:
         check(False, f"{name}: astropy: {error!r}")
-    # CFITSIO has NOCOMPRESS of three types only, and python-fitsio no unsigned 64-bit integers.
+    # CFITSIO has NOCOMPRESS of three types only and no 64-bit integers in tiles; python-fitsio no unsigned ones at all.
     native = raw.dtype.newbyteorder("=")
-    limited = native == np.uint64 or name.startswith("nothing") and native not in (np.int16, np.int32, np.float32)
+    limited = (
+        native == np.uint64
+        or name.startswith("gzip") and native == np.int64
+        or name.startswith("nothing") and native not in (np.int16, np.int32, np.float32)
+    )
     if not limited:
         try:
             readers["fitsio"] = fitsio.read(str(path), ext=1)

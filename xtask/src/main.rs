@@ -31,7 +31,7 @@ cargo xtask TASK
         [--seed S]
   coadds DIR               write a miniature of the survey's coadds, and DIR/survey-bricks.fits.gz with its bricks
         [--psfsize] [--seed S]
-  peers [tables|--all]     time the same work done by us and by others, into benches/record/
+  peers [SUBJECT|--all]    time the same work done by us and by others, into benches/record/: tables, sky
         [--quick]          with fewer rounds and fewer files
   help
 ";

@@ -1,4 +1,4 @@
-//! The counts of `lrg-density` on the fixtures against two programs that share no line with it.
+//! What our binaries say against programs that share no line with them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use crate::{files, tools};
 pub mod sky;
 
 const PYTHON: &str = "tests/oracle/lrg_count.py";
+const DITHER: &str = "tests/oracle/dither.py";
 const WRITTEN: &str = "tests/oracle/written.py";
 const C: &str = "benches/peers/sweep.c";
 
@@ -20,9 +21,9 @@ fn sweeps() -> Vec<PathBuf> {
     MINIATURE_SWEEPS.iter().map(|name| dir.join(name)).collect()
 }
 
-/// The binary as `release` builds it.
-pub fn binary() -> PathBuf {
-    files::target().join("release").join(format!("lrg-density{}", std::env::consts::EXE_SUFFIX))
+/// A binary as `release` builds it.
+pub fn binary(name: &str) -> PathBuf {
+    files::target().join("release").join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
 /// astropy and numpy recount every preset, with and without dereddening and a box.
@@ -36,7 +37,22 @@ pub fn python() -> Outcome {
         Err(e) => return Outcome::Failed(e.to_string()),
     };
     let mut command = tools::command(python);
-    command.args([PYTHON, "--binary"]).arg(binary()).arg("--work").arg(work).args(sweeps());
+    command.args([PYTHON, "--binary"]).arg(binary("lrg-density")).arg("--work").arg(work).args(sweeps());
+    tools::succeed(&mut command).into()
+}
+
+/// CFITSIO dithers with every seed there is.
+pub fn dither() -> Outcome {
+    let python = match tools::python(&["numpy", "fitsio"]) {
+        Ok(python) => python,
+        Err(why) => return Outcome::Skipped(why),
+    };
+    let work = match files::scratch("dither") {
+        Ok(work) => work,
+        Err(e) => return Outcome::Failed(e.to_string()),
+    };
+    let mut command = tools::command(python);
+    command.args([DITHER, "--binary"]).arg(binary("fits-info")).arg("--work").arg(work);
     tools::succeed(&mut command).into()
 }
 
@@ -90,7 +106,7 @@ fn compare() -> Result<(), String> {
             printed.lines().partition(|line| line.contains(','));
         bricks.sort_unstable();
         let out = work.join("c.csv");
-        let mut count = tools::command(binary());
+        let mut count = tools::command(binary("lrg-density"));
         count.arg("count").args(sweeps()).args(["--variant", "v3"]).args(ours).arg("--out").arg(&out);
         tools::output(&mut count)?;
         let counts = fs::read_to_string(&out).map_err(|e| format!("{}: {e}", out.display()))?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::{Done, Stop, files, tools};
 
 /// What can be compared, and how.
-const SUBJECTS: &[(&str, Run)] = &[("tables", tables::run)];
+const SUBJECTS: &[(&str, Run)] = &[("tables", tables::run), ("sky", sky::run)];
 
 /// Times a subject, with fewer rounds if quick, and writes its record.
 type Run = fn(bool) -> Result<(), String>;
@@ -13,6 +13,7 @@ type Run = fn(bool) -> Result<(), String>;
 mod contenders;
 mod machine;
 mod record;
+mod sky;
 mod tables;
 
 pub fn run(args: &[&str]) -> Done {

@@ -56,11 +56,13 @@ const STEPS: &[Step] = &[
     ("vectors", reference),
     ("conformance", |_| conformance::step()),
     ("release", |run| {
-        run.cargo(&["build", "--release", "-p", "coaddkit-examples", "--bin", "lrg-density"]).into()
+        let binaries = ["--bin", "lrg-density", "--bin", "fits-info"];
+        run.cargo(&[&["build", "--release", "-p", "coaddkit-examples"][..], &binaries].concat()).into()
     }),
     ("oracle-python", |_| oracle::python()),
     ("oracle-c", |_| oracle::c()),
     ("oracle-written", |_| oracle::written()),
+    ("oracle-dither", |_| oracle::dither()),
     ("oracle-sky", |_| oracle::sky::run()),
 ];
 

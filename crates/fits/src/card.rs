@@ -87,7 +87,7 @@ impl<'a> Card<'a> {
     }
 
     /// Name and value field of a HIERARCH card.
-    fn hierarch(&self) -> Option<(&'a [u8], &'a [u8])> {
+    pub(crate) fn hierarch(&self) -> Option<(&'a [u8], &'a [u8])> {
         let rest = self.bytes.strip_prefix(b"HIERARCH ")?;
         let eq = rest.iter().position(|&b| b == b'=')?;
         Some((trim(&rest[..eq]), &rest[eq + 1..]))

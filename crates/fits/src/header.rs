@@ -10,7 +10,8 @@ pub(crate) const BLOCK: usize = 2880;
 /// The cards of one HDU, in order, as they stand in the file.
 ///
 /// Look-ups take keywords without case. Where a keyword occurs more than once the first one counts, as in
-/// CFITSIO and astropy; [`Self::cards`] shows all of them.
+/// CFITSIO and astropy; [`Self::cards`] shows all of them. A HIERARCH card is found by its name, where no other card
+/// has it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Header {
     /// Whole cards, without END and padding.
@@ -92,13 +93,22 @@ impl Header {
         let bytes: Option<Vec<u8>> = wanted.chars().map(|c| u8::try_from(c).ok()).collect();
         let bytes = bytes?;
         let short = bytes.len() <= 8 && !bytes.contains(&b' ');
-        self.cards().enumerate().find(|(_, card)| {
-            if short {
-                card.short_keyword().eq_ignore_ascii_case(&bytes)
-            } else {
-                card.keyword().eq_ignore_ascii_case(wanted)
+        let mut long = None;
+        for (index, card) in self.cards().enumerate() {
+            let keyword = card.short_keyword();
+            let hierarch = keyword == b"HIERARCH" && card.hierarch().is_some();
+            if short && !hierarch && keyword.eq_ignore_ascii_case(&bytes) {
+                return Some((index, card));
             }
-        })
+            let named = |card: &Card<'_>| card.keyword().eq_ignore_ascii_case(wanted);
+            if long.is_none() && (!short || hierarch) && named(&card) {
+                long = Some((index, card));
+                if !short {
+                    break;
+                }
+            }
+        }
+        long
     }
 
     /// Joins a string that ends in `&` with the CONTINUE cards after card `index`.

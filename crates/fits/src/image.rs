@@ -8,6 +8,7 @@ pub use cache::Sections;
 
 use crate::error::{Error, ErrorKind};
 use crate::file::Hdu;
+use crate::machine;
 use crate::sample::{Pixels, Sample, holds, with_pixels};
 use crate::structure::{HduKind, PixelType};
 use crate::tile::Tiles;
@@ -166,6 +167,7 @@ impl Image {
             self.hdu.whole()?;
         }
         let mut out = vec![T::default(); volume(ranges) as usize];
+        machine::large_pages(&mut out);
         self.section_into(ranges, &mut out)?;
         Ok(out)
     }

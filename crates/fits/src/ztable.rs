@@ -310,8 +310,8 @@ impl Tile<'_> {
                 room(rice::capacity(packed.len() as u64, bytes, RICE_BLOCK).saturating_mul(bytes.into()))?;
                 integers.clear();
                 integers.resize(size / usize::from(bytes), 0);
-                rice::decode(packed, bytes, RICE_BLOCK, integers)
-                    .map_err(|fault| self.here(column, fault.what))?;
+                let [done] = rice::decode([packed], bytes, RICE_BLOCK, [integers]);
+                done.map_err(|fault| self.here(column, fault.what))?;
                 out.reserve(size);
                 match bytes {
                     4 => out.extend(integers.iter().flat_map(|v| v.to_be_bytes())),

@@ -1,5 +1,7 @@
 //! Bricks, sweep files and HEALPix cells of an area.
 
+use std::ops::Range;
+
 use crate::area::{Arc, Area, Curve, meets};
 use crate::error::Error;
 use crate::healpix::{CellSet, HealpixCell, cell_touches};
@@ -39,6 +41,10 @@ impl BrickGrid {
     /// # Ok::<(), coaddkit_sky::Error>(())
     /// ```
     pub fn cover(&self, area: &impl Area) -> BrickCoverage {
+        self.cover_rows(area, 0..self.row_count())
+    }
+
+    fn cover_rows(&self, area: &impl Area, rows: Range<usize>) -> BrickCoverage {
         let outline = area.outline();
         let mut descent = Descent {
             grid: self,
@@ -47,7 +53,7 @@ impl BrickGrid {
             outline,
             found: BrickCoverage::default(),
         };
-        for row in 0..self.row_count() {
+        for row in rows {
             // A grid has less than 2^32 bricks.
             let columns = self.columns(row).unwrap_or(0) as u32;
             descent.visit(row as u32, [0, columns], 0);
@@ -73,8 +79,11 @@ impl BrickGrid {
         let mut found = Vec::new();
         for cell in cells.cells() {
             // No cell is wider than the cone around it, and the radius of the widest is 61.3 degrees.
-            let Ok(cone) = Cone::new(cell.center(), cell.reach_deg()) else { continue };
-            let near = self.cover(&cone).envelope;
+            let (center, reach) = (cell.center(), cell.reach_deg());
+            let Ok(cone) = Cone::new(center, reach) else { continue };
+            let row = |dec_deg: f64| self.row_at(dec_deg.clamp(-90.0, 90.0));
+            let rows = row(center.dec_deg() - reach).saturating_sub(1)..row(center.dec_deg() + reach) + 2;
+            let near = self.cover_rows(&cone, rows.start..rows.end.min(self.row_count())).envelope;
             found.extend(near.into_iter().filter(|&id| self.touches_cell(id, cell)));
         }
         found.sort_unstable();

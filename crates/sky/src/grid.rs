@@ -4,6 +4,8 @@ use std::sync::LazyLock;
 
 use crate::coord::normalize_ra;
 use crate::error::within;
+use crate::name::dec_half;
+use crate::whole::{rounded, split};
 use crate::{Brick, BrickId, BrickName, Error, SkyCoord};
 
 /// Below this size two bricks could share a name, because names have tenths of a degree.
@@ -15,6 +17,15 @@ struct Row {
     /// Bricks before this row.
     start: u32,
     columns: u32,
+}
+
+/// What the names of a row's bricks are made of.
+#[derive(Debug, Clone, Copy)]
+struct Label {
+    /// Of a brick, in right ascension.
+    width_deg: f64,
+    /// The second half of the name.
+    dec: u32,
 }
 
 /// A tiling of the whole sky into bricks: rows of equal height in declination, each cut into an even number of
@@ -52,6 +63,7 @@ pub struct BrickGrid {
     /// from the size by rounding.
     step_deg: f64,
     rows: Box<[Row]>,
+    labels: Box<[Label]>,
     len: u32,
 }
 
@@ -74,17 +86,20 @@ impl BrickGrid {
     fn with_size(size_deg: f64) -> Self {
         // At most 1801 rows, so the cast is exact.
         let count = ((90.0 + size_deg / 2.0 + 90.0) / size_deg).ceil() as u32;
-        let mut grid =
-            Self { size_deg, step_deg: (-90.0 + size_deg) + 90.0, rows: vec![].into_boxed_slice(), len: 0 };
+        let step_deg = (-90.0 + size_deg) + 90.0;
+        let mut grid = Self { size_deg, step_deg, rows: vec![].into(), labels: vec![].into(), len: 0 };
         let mut rows = Vec::with_capacity(count as usize);
+        let mut labels = Vec::with_capacity(count as usize);
         for row in 0..count {
             let center = grid.row_center(row, count);
             let single = row == 0 || (row + 1 == count && center >= 90.0);
             let columns = if single { 1 } else { columns(center, size_deg) };
             rows.push(Row { start: grid.len, columns });
+            let (south, tenths) = name_of_dec(center);
+            labels.push(Label { width_deg: 360.0 / f64::from(columns), dec: dec_half(south, tenths) });
             grid.len += columns;
         }
-        grid.rows = rows.into_boxed_slice();
+        (grid.rows, grid.labels) = (rows.into(), labels.into());
         grid
     }
 
@@ -152,20 +167,90 @@ impl BrickGrid {
         dec_deg: &[f64],
         bricks: &mut [Option<BrickId>],
     ) -> Result<(), Error> {
-        let n = bricks.len();
+        self.all(ra_deg, dec_deg, bricks, |row, col| self.id(row, col))
+    }
+
+    /// The names of the bricks of many positions; `None` where a position is not valid (NaN, infinite, or beyond a
+    /// pole).
+    ///
+    /// # Units
+    ///
+    /// Degrees. Right ascensions may have any finite value.
+    ///
+    /// # Shape
+    ///
+    /// The three slices run in parallel.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LengthMismatch`] unless they have the same length; nothing is written then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coaddkit_sky::BrickGrid;
+    ///
+    /// let mut names = [None; 2];
+    /// BrickGrid::legacy().name_all(&[229.344667758, 10.0], &[-5.612331961, 90.5], &mut names)?;
+    /// assert_eq!(names, [Some("2293m055".parse()?), None]);
+    /// # Ok::<(), coaddkit_sky::Error>(())
+    /// ```
+    pub fn name_all(
+        &self,
+        ra_deg: &[f64],
+        dec_deg: &[f64],
+        names: &mut [Option<BrickName>],
+    ) -> Result<(), Error> {
+        self.all(ra_deg, dec_deg, names, |row, col| self.name(row, col))
+    }
+
+    fn all<T>(
+        &self,
+        ra_deg: &[f64],
+        dec_deg: &[f64],
+        out: &mut [Option<T>],
+        make: impl Fn(u32, u32) -> T,
+    ) -> Result<(), Error> {
+        let n = out.len();
         if ra_deg.len() != n || dec_deg.len() != n {
             return Err(Error::LengthMismatch { ra: ra_deg.len(), dec: dec_deg.len(), out: n });
         }
-        for ((brick, &ra), &dec) in bricks.iter_mut().zip(ra_deg).zip(dec_deg) {
-            *brick = (ra.is_finite() && dec.abs() <= 90.0).then(|| self.id_at(normalize_ra(ra), dec));
+        let rows_per_deg = 1.0 / self.size_deg;
+        for ((out, &ra), &dec) in out.iter_mut().zip(ra_deg).zip(dec_deg) {
+            let cell = match self.quick_cell(ra, dec, rows_per_deg) {
+                Some(cell) => Some(cell),
+                None => self.careful_cell(ra, dec),
+            };
+            *out = cell.map(|(row, col)| make(row, col));
         }
         Ok(())
+    }
+
+    /// Row and column without divisions, if those cannot make a difference.
+    #[inline]
+    fn quick_cell(&self, ra_deg: f64, dec_deg: f64, rows_per_deg: f64) -> Option<(u32, u32)> {
+        /// Far above the rounding of a number of rows or columns, of which there are at most 3600.
+        const MARGIN: f64 = 1e-10;
+        if !(0.0..360.0).contains(&ra_deg) || !(-90.0..=90.0).contains(&dec_deg) {
+            return None;
+        }
+        let (row, row_clear) = split((dec_deg + 90.0 + self.size_deg / 2.0) * rows_per_deg, MARGIN);
+        let row = row.min(self.rows.len() as u32 - 1);
+        let columns = self.rows[row as usize].columns;
+        let (col, col_clear) = split(ra_deg * (f64::from(columns) * (1.0 / 360.0)), MARGIN);
+        (row_clear & col_clear).then_some((row, col))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn careful_cell(&self, ra_deg: f64, dec_deg: f64) -> Option<(u32, u32)> {
+        (ra_deg.is_finite() && dec_deg.abs() <= 90.0).then(|| self.cell_at(normalize_ra(ra_deg), dec_deg))
     }
 
     /// The brick that contains a position.
     pub fn brick_at(&self, position: SkyCoord) -> Brick {
         let (row, col) = self.cell_at(position.ra_deg(), position.dec_deg());
-        self.cell(row as u32, col)
+        self.cell(row, col)
     }
 
     /// The brick with a number, if the grid has it.
@@ -186,7 +271,7 @@ impl BrickGrid {
         let rows = candidates(height, self.step_deg, 0.0, self.rows.len() as u32);
         let row = { rows }.find(|&row| name_of_dec(self.center_dec(row)) == (south, dec))?;
         let columns = self.rows[row as usize].columns;
-        let width = 360.0 / f64::from(columns);
+        let width = self.labels[row as usize].width_deg;
         let mut cols = candidates(f64::from(ra) / 10.0, width, 0.5, columns);
         let col = cols.find(|&col| name_of_ra(self.center_ra(row, col)) == ra)?;
         Some(self.cell(row, col))
@@ -202,33 +287,45 @@ impl BrickGrid {
     #[inline]
     fn id_at(&self, ra_deg: f64, dec_deg: f64) -> BrickId {
         let (row, col) = self.cell_at(ra_deg, dec_deg);
-        BrickId::from_index(self.rows[row].start + col)
+        self.id(row, col)
+    }
+
+    #[inline]
+    fn id(&self, row: u32, col: u32) -> BrickId {
+        BrickId::from_index(self.rows[row as usize].start + col)
+    }
+
+    #[inline]
+    fn name(&self, row: u32, col: u32) -> BrickName {
+        BrickName::from_halves(name_of_ra(self.center_ra(row, col)), self.labels[row as usize].dec)
     }
 
     /// Row and column of a valid position. Casts cut towards zero, as the reference does.
     #[inline]
-    fn cell_at(&self, ra_deg: f64, dec_deg: f64) -> (usize, u32) {
-        let row = ((dec_deg + 90.0 + self.size_deg / 2.0) / self.size_deg) as usize;
-        let row = row.min(self.rows.len() - 1);
-        let columns = self.rows[row].columns;
+    fn cell_at(&self, ra_deg: f64, dec_deg: f64) -> (u32, u32) {
+        let row = ((dec_deg + 90.0 + self.size_deg / 2.0) / self.size_deg) as u32;
+        let row = row.min(self.rows.len() as u32 - 1);
+        let columns = self.rows[row as usize].columns;
         // Below 360 the quotient is below 1, and its product with a whole number below that number.
         (row, (ra_deg / 360.0 * f64::from(columns)) as u32)
     }
 
+    /// The row of a valid declination.
+    pub(crate) fn row_at(&self, dec_deg: f64) -> usize {
+        self.cell_at(0.0, dec_deg).0 as usize
+    }
+
     /// A brick of the grid; both indices are in range.
     pub(crate) fn cell(&self, row: u32, col: u32) -> Brick {
-        let Row { start, columns } = self.rows[row as usize];
-        let (ra_deg, dec_deg) = (self.center_ra(row, col), self.center_dec(row));
-        let (south, dec_tenths) = name_of_dec(dec_deg);
         Brick {
-            id: BrickId::from_index(start + col),
-            name: BrickName::from_tenths(name_of_ra(ra_deg), south, dec_tenths),
+            id: self.id(row, col),
+            name: self.name(row, col),
             q: if row == 0 { 1 } else { (col % 2 + row % 2 * 2) as u8 },
             row,
             col,
-            center: SkyCoord::from_valid(ra_deg, dec_deg),
-            ra1_deg: edge_ra(columns, col),
-            ra2_deg: edge_ra(columns, col + 1),
+            center: SkyCoord::from_valid(self.center_ra(row, col), self.center_dec(row)),
+            ra1_deg: self.edge_ra(row, col),
+            ra2_deg: self.edge_ra(row, col + 1),
             dec1_deg: self.edge_dec(row),
             dec2_deg: self.edge_dec(row + 1),
         }
@@ -254,9 +351,16 @@ impl BrickGrid {
         }
     }
 
+    #[inline]
     fn center_ra(&self, row: u32, col: u32) -> f64 {
-        let columns = self.rows[row as usize].columns;
-        0.5 * (edge_ra(columns, col) + edge_ra(columns, col + 1))
+        0.5 * (self.edge_ra(row, col) + self.edge_ra(row, col + 1))
+    }
+
+    /// The western edge of a brick, or the eastern edge of the last.
+    #[inline]
+    fn edge_ra(&self, row: u32, col: u32) -> f64 {
+        let row = row as usize;
+        if col >= self.rows[row].columns { 360.0 } else { f64::from(col) * self.labels[row].width_deg }
     }
 }
 
@@ -267,13 +371,10 @@ fn columns(center_dec: f64, size_deg: f64) -> u32 {
     ((exact / 2.0).ceil() * 2.0) as u32
 }
 
-fn edge_ra(columns: u32, col: u32) -> f64 {
-    if col >= columns { 360.0 } else { f64::from(col) * (360.0 / f64::from(columns)) }
-}
-
 /// Tenths of a degree, cut off, after rounding to 1e-4 degrees (so that 39.599999999999994 is 396).
+#[inline]
 fn tenths(value_deg: f64) -> u32 {
-    ((value_deg * 10000.0).round_ties_even() / 1000.0) as u32
+    rounded(value_deg * 10000.0) / 1000
 }
 
 fn name_of_ra(center_deg: f64) -> u32 {

@@ -56,7 +56,7 @@
 //!
 //! - A [`SkyCoord`] is checked once, and everything that takes one cannot fail. Bulk functions take plain columns
 //!   and say per row what was no position; a NaN never lands in some brick by accident.
-//! - A [`BrickGrid`] keeps two numbers per row of bricks and computes the rest, so that a lookup touches 6 kB.
+//! - A [`BrickGrid`] keeps a few numbers per row of bricks and computes the rest, so that a lookup touches 6 kB.
 //! - [`Adjacency::components`] is exact: equal to comparing all pairs, in `n log n` time.
 //! - Names, edges, ties and limits follow what is published, to the bit; where the published code has traps (right
 //!   ascensions of -1e-14 or 360, NaN, sweep names in tenths of degrees), the type refuses or does the right thing,
@@ -93,6 +93,7 @@ mod split;
 mod sweep;
 mod tangent;
 mod wcs;
+mod whole;
 
 pub use adjacency::{Adjacency, Components};
 pub use area::{Area, Cone, Polygon};

@@ -2,7 +2,10 @@
 
 mod crossmatch;
 mod exclusion;
+mod layout;
 mod mask;
+mod order;
+mod threads;
 mod zones;
 
 pub use crossmatch::{Keep, Match, MatchRule, crossmatch};

@@ -53,23 +53,13 @@ impl BrickName {
         Ok(Self(name))
     }
 
-    /// From the digits: tenths of a degree, the declination's without sign. Callers keep to the ranges.
-    pub(crate) fn from_tenths(ra: u32, south: bool, dec: u32) -> Self {
-        debug_assert!(ra <= 3599 && dec <= 900, "{ra} {dec}");
-        let digit = |value: u32, unit: u32| b'0' + (value / unit % 10) as u8;
-        Self([
-            digit(ra, 1000),
-            digit(ra, 100),
-            digit(ra, 10),
-            digit(ra, 1),
-            if south { b'm' } else { b'p' },
-            digit(dec, 100),
-            digit(dec, 10),
-            digit(dec, 1),
-        ])
+    /// From the tenths of the right ascension, below 3600, and the part that [`dec_half`] makes.
+    #[inline]
+    pub(crate) fn from_halves(ra: u32, dec: u32) -> Self {
+        Self((u64::from(dec) << 32 | u64::from(RA_HALVES[ra as usize])).to_le_bytes())
     }
 
-    /// The digits, as [`from_tenths`](Self::from_tenths) takes them.
+    /// Tenths of the right ascension; whether it lies south, and tenths of the declination.
     pub(crate) fn tenths(self) -> (u32, bool, u32) {
         // Both parts were checked to be digits when the name was made.
         let ra = decimal(&self.0[..4]).unwrap_or_default();
@@ -114,6 +104,29 @@ impl fmt::Debug for BrickName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "BrickName({self})")
     }
+}
+
+/// The four digits of all tenths of a right ascension, the first in the lowest byte: 14 kB that are looked up faster
+/// than they are worked out.
+static RA_HALVES: [u32; 3600] = {
+    let mut halves = [0; 3600];
+    let mut ra = 0;
+    while ra < 3600 {
+        halves[ra] = four_digits(ra as u32);
+        ra += 1;
+    }
+    halves
+};
+
+/// The part of a name that tells the declination, the first character in the lowest byte.
+pub(crate) fn dec_half(south: bool, dec: u32) -> u32 {
+    debug_assert!(dec <= 900, "{dec}");
+    four_digits(dec) & !0xff | u32::from(if south { b'm' } else { b'p' })
+}
+
+const fn four_digits(value: u32) -> u32 {
+    let [a, b, c, d] = [value / 1000 % 10, value / 100 % 10, value / 10 % 10, value % 10];
+    (a | b << 8 | c << 16 | d << 24) + 0x3030_3030
 }
 
 /// The value of a few ASCII digits.

@@ -151,7 +151,7 @@ impl Built {
 }
 
 /// The commit that is measured.
-fn our_version() -> String {
+pub fn our_version() -> String {
     let commit = version("git", &["rev-parse", "--short", "HEAD"]);
     let changes = tools::output(tools::command("git").args(["status", "--porcelain"]));
     format!("{commit}{}", if changes.is_ok_and(|c| c.is_empty()) { "" } else { " and changes" })
@@ -160,7 +160,7 @@ fn our_version() -> String {
 fn ours() -> Result<PathBuf, String> {
     let args = ["build", "--release", "-p", "coaddkit-examples", "--bin", "lrg-density"];
     tools::succeed(tools::cargo().args(args))?;
-    Ok(oracle::binary())
+    Ok(oracle::binary("lrg-density"))
 }
 
 fn cargo_build(source: &Path, dir: &Path, program: &str) -> Result<PathBuf, String> {

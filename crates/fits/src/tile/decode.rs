@@ -12,11 +12,16 @@ use crate::sample::Sample;
 use crate::structure::PixelType;
 use std::ops::{Range, RangeInclusive};
 
+/// Tiles of at most so many pixels are decoded in pairs; the integers of larger ones leave the cache anyway.
+const PAIR_PIXELS: u64 = 256 << 10;
+
 /// What a thread needs to decode tiles, reused from tile to tile.
 #[derive(Default)]
 pub(crate) struct Scratch {
     stream: Vec<u8>,
     integers: Vec<i32>,
+    /// The stream and the integers of the tile after this one, where two are decoded at once.
+    next: (Vec<u8>, Vec<i32>),
     bytes: Vec<u8>,
     sorted: Vec<u8>,
     nulls: Vec<i32>,
@@ -27,8 +32,9 @@ pub(crate) struct Scratch {
 impl Scratch {
     /// Bytes held, roughly.
     pub(super) fn bytes(&self) -> usize {
-        let integers = self.integers.capacity() + self.nulls.capacity();
-        let bytes = self.stream.capacity() + self.bytes.capacity() + self.sorted.capacity();
+        let integers = self.integers.capacity() + self.next.1.capacity() + self.nulls.capacity();
+        let streams = self.stream.capacity() + self.next.0.capacity();
+        let bytes = streams + self.bytes.capacity() + self.sorted.capacity();
         bytes + 4 * integers + self.hcompress.bytes()
     }
 }
@@ -54,16 +60,66 @@ impl Tiles {
         out: &mut [T],
         scratch: &mut Scratch,
     ) -> Result<(), Error> {
+        let form = self.decode(place, row, place.needed(region), scratch)?;
+        self.put(place, row, form, region, out, scratch)
+    }
+
+    /// Decodes two Rice tiles at once and writes what `region` has of them; false if they are not both that and sound,
+    /// so that they have to be decoded one by one.
+    pub(super) fn pair<T: Sample>(
+        &self,
+        places: [&Place; 2],
+        rows: [&[u8]; 2],
+        region: &[Range<u64>],
+        out: &mut [T],
+        scratch: &mut Scratch,
+    ) -> Result<bool, Error> {
+        let Codec::Rice { pixel_bytes, block } = self.codec else { return Ok(false) };
+        let extent = |i: usize| self.extent(places[i].index, rows[i], &self.compressed);
+        let (Ok(Some(first)), Ok(Some(second))) = (extent(0), extent(1)) else { return Ok(false) };
+        let Scratch { stream, integers, next, .. } = scratch;
+        for (i, extent, stream, integers) in
+            [(0, first, &mut *stream, &mut *integers), (1, second, &mut next.0, &mut next.1)]
+        {
+            let pixels = places[i].pixels();
+            if pixels > PAIR_PIXELS
+                || rice::capacity(extent.bytes, pixel_bytes, block) < pixels
+                || self.stream(places[i].index, extent, stream).is_err()
+            {
+                return Ok(false);
+            }
+            integers.resize(pixels as usize, 0);
+        }
+        let needed = places.map(|place| place.needed(region));
+        let integers = [&mut integers[..needed[0]], &mut next.1[..needed[1]]];
+        let done = rice::decode([&*stream, &*next.0], pixel_bytes, block, integers);
+        if done.iter().any(Result::is_err) {
+            return Ok(false);
+        }
+        for i in 0..2 {
+            if i == 1 {
+                std::mem::swap(&mut scratch.integers, &mut scratch.next.1);
+            }
+            let Ok(form) = self.checked_rice(pixel_bytes, &scratch.integers[..needed[i]]) else {
+                return Ok(false);
+            };
+            self.put(places[i], rows[i], form, region, out, scratch)?;
+        }
+        Ok(true)
+    }
+
+    /// Writes what `region` has of a tile that is decoded.
+    fn put<T: Sample>(
+        &self,
+        place: &Place,
+        row: &[u8],
+        form: Form,
+        region: &[Range<u64>],
+        out: &mut [T],
+        scratch: &mut Scratch,
+    ) -> Result<(), Error> {
         let tile = place.index;
-        // Bounded by the limit on tiles, which a `usize` holds.
-        let pixels = place.pixels() as usize;
-        let mut needed = 0;
-        shared_rows(&place.region, region, |first, _, length| {
-            needed = (first + length) as usize;
-            Ok::<_, Error>(())
-        })?;
-        let form = self.decode(place, row, pixels, needed, scratch)?;
-        let masked = self.nulls(tile, row, pixels, scratch)?;
+        let masked = self.nulls(tile, row, place.pixels() as usize, scratch)?;
         let null = self.null.map(|n| n.of(row));
         let mut levels = self.levels.map(|(scale, zero)| {
             let (scale, zero) = self.both_scales(scale.of(row), zero.of(row));
@@ -113,17 +169,12 @@ impl Tiles {
     }
 
     /// Finds the tile in the heap and decodes at least its first `needed` pixels.
-    fn decode(
-        &self,
-        place: &Place,
-        row: &[u8],
-        pixels: usize,
-        needed: usize,
-        scratch: &mut Scratch,
-    ) -> Result<Form, Error> {
+    fn decode(&self, place: &Place, row: &[u8], needed: usize, scratch: &mut Scratch) -> Result<Form, Error> {
         let tile = place.index;
+        // Bounded by the limit on tiles, which a `usize` holds.
+        let pixels = place.pixels() as usize;
         if let Some(extent) = self.extent(tile, row, &self.compressed)? {
-            self.stream(tile, extent, scratch)?;
+            self.stream(tile, extent, &mut scratch.stream)?;
             return self
                 .decompress(self.codec, place, pixels, needed, scratch)
                 .map_err(|fault| self.fault(tile, extent, fault));
@@ -132,7 +183,7 @@ impl Tiles {
         if let Some(arrays) = &self.uncompressed
             && let Some(extent) = self.extent(tile, row, arrays)?
         {
-            self.stream(tile, extent, scratch)?;
+            self.stream(tile, extent, &mut scratch.stream)?;
             let stored = match arrays.element {
                 ColumnType::U8 => Stored::U8,
                 ColumnType::I16 => Stored::I16,
@@ -156,7 +207,7 @@ impl Tiles {
         if let Some(arrays) = &self.gzipped
             && let Some(extent) = self.extent(tile, row, arrays)?
         {
-            self.stream(tile, extent, scratch)?;
+            self.stream(tile, extent, &mut scratch.stream)?;
             let size = inflate(pixels, lossless.bytes(), scratch).map_err(|f| self.fault(tile, extent, f))?;
             if size != pixels * lossless.bytes() {
                 let what = format!("it holds {size} bytes, the tile has {pixels} pixels");
@@ -176,10 +227,10 @@ impl Tiles {
         })
     }
 
-    fn stream(&self, tile: u64, extent: Extent, scratch: &mut Scratch) -> Result<(), Error> {
+    fn stream(&self, tile: u64, extent: Extent, stream: &mut Vec<u8>) -> Result<(), Error> {
         // The extent lies in the heap, and the heap in the file, so this is no more than the file has.
-        scratch.stream.resize(extent.bytes as usize, 0);
-        self.fetch(tile, self.heap.start + extent.offset, &mut scratch.stream)
+        stream.resize(extent.bytes as usize, 0);
+        self.fetch(tile, self.heap.start + extent.offset, stream)
     }
 
     fn decompress(
@@ -200,12 +251,10 @@ impl Tiles {
                     return Err(Fault::ends_early(scratch.stream.len()));
                 }
                 scratch.integers.resize(pixels, 0);
-                rice::decode(&scratch.stream, pixel_bytes, block, &mut scratch.integers[..needed])?;
-                narrow = match stored {
-                    Stored::U8 => pixel_bytes == 1,
-                    Stored::I16 => pixel_bytes <= 2,
-                    _ => true,
-                };
+                let integers = &mut scratch.integers[..needed];
+                let [done] = rice::decode([&scratch.stream], pixel_bytes, block, [&mut *integers]);
+                done?;
+                return self.checked_rice(pixel_bytes, integers);
             }
             Codec::Hcompress { smooth } => {
                 let sides = place.region.iter().map(|r| r.end - r.start);
@@ -229,6 +278,22 @@ impl Tiles {
             check_range(&scratch.integers[..needed], &range)?;
         }
         Ok(if quantised { Form::Quantised } else { Form::Integers })
+    }
+
+    /// What integers of Rice are, once they are known to be in range.
+    fn checked_rice(&self, pixel_bytes: u8, integers: &[i32]) -> Result<Form, Fault> {
+        if self.levels.is_some() {
+            return Ok(Form::Quantised);
+        }
+        let narrow = match self.scaling.stored {
+            Stored::U8 => pixel_bytes == 1,
+            Stored::I16 => pixel_bytes <= 2,
+            _ => true,
+        };
+        if !narrow {
+            check_range(integers, &range_of(self.scaling.stored))?;
+        }
+        Ok(Form::Integers)
     }
 
     /// Codecs that hold pixels as bytes. Integers may be stored in fewer bytes than ZBITPIX says.
@@ -293,7 +358,7 @@ impl Tiles {
     fn nulls(&self, tile: u64, row: &[u8], pixels: usize, scratch: &mut Scratch) -> Result<bool, Error> {
         let Some((arrays, codec)) = &self.mask else { return Ok(false) };
         let Some(extent) = self.extent(tile, row, arrays)? else { return Ok(false) };
-        self.stream(tile, extent, scratch)?;
+        self.stream(tile, extent, &mut scratch.stream)?;
         let fault = |fault: Fault| {
             let what = format!("null mask: {}", fault.what);
             self.fault(tile, extent, Fault::new(fault.at, what))
@@ -302,7 +367,8 @@ impl Tiles {
         scratch.nulls.resize(pixels, 0);
         match *codec {
             Codec::Rice { pixel_bytes, block } => {
-                rice::decode(&scratch.stream, pixel_bytes, block, &mut scratch.nulls).map_err(fault)?;
+                let [done] = rice::decode([&scratch.stream], pixel_bytes, block, [&mut scratch.nulls]);
+                done.map_err(fault)?;
             }
             Codec::Plio => plio::decode(&scratch.stream, &mut scratch.nulls).map_err(fault)?,
             Codec::Gzip { .. } | Codec::None => {

@@ -69,6 +69,15 @@ impl Place {
     pub(crate) fn pixels(&self) -> u64 {
         self.region.iter().map(|r| r.end - r.start).product()
     }
+
+    /// Pixels of this tile up to the last one that a box has of it.
+    pub(crate) fn needed(&self, wanted: &[Range<u64>]) -> usize {
+        let sides = self.region.iter().zip(wanted);
+        let last = sides.fold(0, |last, (own, wanted)| {
+            last * (own.end - own.start) + wanted.end.min(own.end).saturating_sub(own.start + 1)
+        });
+        last as usize + 1
+    }
 }
 
 /// Steps to the next position of a box, the last axis fastest; false after the last one.

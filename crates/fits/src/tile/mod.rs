@@ -236,7 +236,8 @@ impl Tiles {
         let width = self.row_bytes as usize;
         let mut rows = Vec::new();
         let mut next = 0;
-        for (i, place) in places.iter().enumerate() {
+        let mut i = 0;
+        while let Some(place) = places.get(i) {
             if i == next {
                 // Rows that follow each other are read together.
                 let most = (ROWS_BYTES / self.row_bytes.max(1)).max(1) as usize;
@@ -246,9 +247,15 @@ impl Tiles {
                 rows.resize(count * width, 0);
                 self.fetch(place.index, place.index * self.row_bytes, &mut rows)?;
             }
-            let back = next - i;
-            let row = &rows[rows.len() - back * width..][..width];
-            self.tile(place, row, region, out, scratch)?;
+            let (row, after) = rows[rows.len() - (next - i) * width..].split_at(width);
+            if i + 1 < next
+                && self.pair([place, &places[i + 1]], [row, &after[..width]], region, out, scratch)?
+            {
+                i += 2;
+            } else {
+                self.tile(place, row, region, out, scratch)?;
+                i += 1;
+            }
         }
         Ok(())
     }

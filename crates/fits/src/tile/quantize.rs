@@ -1,5 +1,6 @@
 //! Quantised floats (FITS 4.0, section 10.2): integers to floats with scale, zero and dither of a tile.
 
+use crate::machine::{self, Kernel};
 use crate::sample::Sample;
 use crate::structure::PixelType;
 use std::sync::OnceLock;
@@ -136,8 +137,7 @@ struct Marks {
 }
 
 impl Marks {
-    /// With `KEPT` the level [`ZERO`] is exactly zero, with `NULLS` the level `null` is NaN. Each case is a loop
-    /// of its own without branches, and the choice is made in the width of the result, so that it vectorises.
+    /// With `KEPT` the level [`ZERO`] is exactly zero, with `NULLS` the level `null` is NaN.
     #[inline(always)]
     fn convert<R: Copy, T: Sample, const KEPT: bool, const NULLS: bool>(
         self,
@@ -146,9 +146,31 @@ impl Marks {
         out: &mut [T],
         value: impl Fn(i32, R) -> f64,
     ) {
+        machine::run(Convert::<_, _, _, KEPT, NULLS> { marks: self, levels, random, out, value });
+    }
+}
+
+struct Convert<'a, R, T, F, const KEPT: bool, const NULLS: bool> {
+    marks: Marks,
+    levels: &'a [i32],
+    random: &'a [R],
+    out: &'a mut [T],
+    value: F,
+}
+
+impl<R: Copy, T: Sample, F: Fn(i32, R) -> f64, const KEPT: bool, const NULLS: bool> Kernel
+    for Convert<'_, R, T, F, KEPT, NULLS>
+{
+    type Output = ();
+
+    /// Each case is a loop of its own without branches, and the choice is made in the width of the result, so that it
+    /// vectorises.
+    #[inline(always)]
+    fn run(self) {
+        let Self { marks, levels, random, out, value } = self;
         let each = out.iter_mut().zip(levels.iter().zip(random));
-        let (kept, null) = (|v| KEPT && v == ZERO, |v| NULLS && v == self.null);
-        if self.pixel == PixelType::F32 {
+        let (kept, null) = (|v| KEPT && v == ZERO, |v| NULLS && v == marks.null);
+        if marks.pixel == PixelType::F32 {
             each.for_each(|(out, (&v, &r))| {
                 let float = value(v, r) as f32;
                 let float = if kept(v) { 0.0 } else { float };

@@ -248,6 +248,7 @@ fn printable(keyword: &str, text: &str, what: &str) -> Result<(), Error> {
 /// What a card starts with: a keyword of the standard, or HIERARCH and words.
 fn start(keyword: &str) -> Result<String, Error> {
     let name = keyword.to_ascii_uppercase();
+    let name = name.strip_prefix("HIERARCH ").unwrap_or(&name);
     let word = |w: &str| {
         !w.is_empty() && w.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b"-_".contains(&b))
     };
@@ -255,7 +256,7 @@ fn start(keyword: &str) -> Result<String, Error> {
         let problem = "is no keyword: words of A-Z, 0-9, '-' and '_', one blank apart";
         return Err(refused(keyword, problem));
     }
-    match name.as_str() {
+    match name {
         "COMMENT" | "HISTORY" | "CONTINUE" | "END" | "HIERARCH" => {
             Err(refused(keyword, "is a keyword that has no value"))
         }

@@ -2,6 +2,7 @@
 
 mod cards;
 mod fields;
+mod heap;
 mod image;
 mod part;
 mod pixels;

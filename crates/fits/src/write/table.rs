@@ -1,6 +1,7 @@
 //! Binary tables.
 
 use super::fields::{Cells, Place};
+use super::heap::Heap;
 use super::{Stream, Writer, unwritable};
 use crate::column::{Column, ColumnType};
 use crate::error::Error;
@@ -238,7 +239,7 @@ impl<W: Write> Writer<W> {
 
 impl<W: Write + Seek> Writer<W> {
     /// Begins a binary table whose rows come in chunks, any number of them. Rows are written as they come;
-    /// variable-length arrays, which stand behind the last row, are kept in memory until the end.
+    /// variable-length arrays, which stand behind the last row, wait in memory and beyond 64 MiB in a temporary file.
     ///
     /// # Errors
     ///
@@ -269,7 +270,7 @@ impl<W: Write + Seek> Writer<W> {
         let longest = vec![0; plan.columns.len()];
         let cards = plan.cards(&table.header, 0, 0, &longest).map_err(|e| self.place(e))?;
         let stream = self.begin(cards)?;
-        let (rows, heap, header) = (0, Vec::new(), table.header.clone());
+        let (rows, heap, header) = (0, Heap::new(self.path.as_deref()), table.header.clone());
         Ok(TableWriter { writer: self, stream, plan, header, rows, heap, longest })
     }
 }
@@ -283,7 +284,7 @@ pub struct TableWriter<'a, W> {
     plan: Plan,
     header: Header,
     rows: u64,
-    heap: Vec<u8>,
+    heap: Heap,
     longest: Vec<u64>,
 }
 
@@ -295,9 +296,9 @@ impl<W: Write + Seek> TableWriter<'_, W> {
     /// As for [`Writer::table`]. The file cannot be finished after an error.
     pub fn write(&mut self, columns: &[&dyn Cells]) -> Result<(), Error> {
         let Self { writer, stream, plan, heap, rows, longest, .. } = self;
-        let start = heap.len() as u64;
+        let start = heap.len();
         let written = plan.blocks(columns, *rows, start, longest, |bytes, arrays| {
-            heap.extend_from_slice(arrays);
+            heap.append(arrays).map_err(|e| writer.io(e))?;
             writer.stream(stream, bytes)
         });
         written.map_err(|e| writer.place(e))?;
@@ -316,10 +317,14 @@ impl<W: Write + Seek> TableWriter<'_, W> {
     ///
     /// [`ErrorKind::Io`](crate::ErrorKind::Io) if the sink fails.
     pub fn finish(mut self) -> Result<(), Error> {
-        let heap = self.heap.len() as u64;
+        let heap = self.heap.len();
         let cards = self.plan.cards(&self.header, self.rows, heap, &self.longest);
         self.stream.header = cards.map_err(|e| self.writer.place(e))?;
-        self.writer.stream(&mut self.stream, &self.heap)?;
+        let Self { writer, stream, heap, .. } = &mut self;
+        heap.drain(|bytes| match bytes {
+            Ok(bytes) => writer.stream(stream, bytes),
+            Err(error) => Err(writer.io(error)),
+        })?;
         self.writer.end(&self.stream)
     }
 }

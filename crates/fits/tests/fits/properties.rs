@@ -159,6 +159,9 @@ fn long_strings_join() {
         .raw_card("CONTINUE  'second &' / with comment")
         .raw_card("CONTINUE  'third'")
         .raw_card("DANGLING= 'ends in &'")
+        .raw_card("HIERARCH ESO DET ID = 'CCD 1'")
+        .raw_card("HIERARCH short = 3")
+        .raw_card("HIERARCH DUP = 3")
         .raw_card("DUP     = 1")
         .raw_card("DUP     = 2")
         .to_bytes();
@@ -166,4 +169,6 @@ fn long_strings_join() {
     assert_eq!(header.text("LONG").unwrap(), "first part second third");
     assert_eq!(header.text("DANGLING").unwrap(), "ends in &");
     assert_eq!(header.integer("DUP"), Some(1));
+    assert_eq!(header.text("eso det id").as_deref(), Some("CCD 1"));
+    assert_eq!((header.integer("SHORT"), header.get("HIERARCH")), (Some(3), None));
 }

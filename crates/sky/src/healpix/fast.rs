@@ -2,55 +2,151 @@
 
 use super::exact::Lattice;
 use crate::SkyCoord;
+use crate::coord::normalize_ra;
+use crate::whole::split;
 
 /// asin(2/3), where the belt meets the caps. Both formulas hold on either side within rounding.
 const BELT_DEG: f64 = 41.810_314_895_778_6;
 
-/// The number, in the nested scheme, of the cell of a valid position; `n = 2^order`.
+/// What an order does to the formulas.
+#[derive(Clone, Copy)]
+struct Scale {
+    order: u8,
+    /// Cells along a side of a base cell.
+    n: u32,
+    side: f64,
+    height: f64,
+    /// The roundings on the way to `up` and `down` sum up to less than 3e-15 of a base cell.
+    margin: f64,
+}
+
+impl Scale {
+    #[inline]
+    fn new(order: u8) -> Self {
+        let n = 1_u32 << order;
+        let side = f64::from(n);
+        Self { order, n, side, height: 6_f64.sqrt() * side, margin: 8e-15 * side }
+    }
+
+    /// The cell of a position in the belt, and whether it is that beyond doubt.
+    #[inline(always)]
+    fn belt(self, ra_deg: f64, dec_deg: f64) -> (u64, bool) {
+        let Self { order, n, side, margin, .. } = self;
+        let turns = ra_deg * (1.0 / 90.0);
+        let slope = 0.75 * small_sine(dec_deg);
+        let (p, p_clear) = split((turns + 0.5 - slope) * side, margin);
+        let (m, m_clear) = split((turns + 0.5 + slope) * side, margin);
+        let (west, east) = (p >> order, m >> order);
+        // North of the equatorial base cells `west` is the lower by 1, and names the quarter; south `east`. Elsewhere,
+        // where it is not clear, the difference may be anything.
+        let row = (1 + west).wrapping_sub(east.min(west + 1));
+        let face = west.min(east) & 3 | row << 2;
+        (join(face, m & (n - 1), !p & (n - 1), order), p_clear & m_clear)
+    }
+
+    /// The same in a cap.
+    #[inline(always)]
+    fn cap(self, ra_deg: f64, dec_deg: f64) -> (u64, bool) {
+        let Self { order, n, margin, .. } = self;
+        let turns = ra_deg * (1.0 / 90.0);
+        let height = self.height * small_sine((90.0 - dec_deg.abs()) / 2.0);
+        let quarter = u32::from(turns >= 1.0) + u32::from(turns >= 2.0) + u32::from(turns >= 3.0);
+        let part = turns - f64::from(quarter);
+        let (p, p_clear) = split(part * height, margin);
+        let (m, m_clear) = split((1.0 - part) * height, margin);
+        let north = dec_deg > 0.0;
+        let (i, j) = if north { (m ^ (n - 1), p ^ (n - 1)) } else { (p, m) };
+        let face = quarter | if north { 0 } else { 8 };
+        (join(face, i & (n - 1), j & (n - 1), order), p_clear & m_clear & (p < n) & (m < n))
+    }
+}
+
+/// The number, in the nested scheme, of the cell of a valid position.
 ///
 /// Without branches but for belt or cap: which base cell it is, nobody can predict.
 #[inline]
 pub(super) fn nested(ra_deg: f64, dec_deg: f64, order: u8) -> u64 {
-    let n = 1_u32 << order;
-    let side = f64::from(n);
-    // The roundings on the way to `up` and `down` sum up to less than 3e-15 of a base cell.
-    let margin = 8e-15 * side;
-    let turns = ra_deg * (1.0 / 90.0);
-    if dec_deg.abs() <= BELT_DEG {
-        let slope = 0.75 * small_sine(dec_deg);
-        let ((p, p_clear), (m, m_clear)) =
-            (split((turns + 0.5 - slope) * side, margin), split((turns + 0.5 + slope) * side, margin));
-        if p_clear && m_clear {
-            let (west, east) = (p >> order, m >> order);
-            // North of the equatorial base cells `west` is the lower by 1, and names the quarter; south `east`.
-            let row = 1 + west - east.min(west + 1);
-            let face = west.min(east) & 3 | row << 2;
-            return join(face, m & (n - 1), !p & (n - 1), order);
-        }
-    } else {
-        let height = 6_f64.sqrt() * side * small_sine((90.0 - dec_deg.abs()) / 2.0);
-        let quarter = turns as u32;
-        let part = turns - f64::from(quarter);
-        let ((p, p_clear), (m, m_clear)) =
-            (split(part * height, margin), split((1.0 - part) * height, margin));
-        if p_clear && m_clear && p < n && m < n {
-            let north = dec_deg > 0.0;
-            let (i, j) = if north { (m ^ (n - 1), p ^ (n - 1)) } else { (p, m) };
-            return join(quarter | if north { 0 } else { 8 }, i, j, order);
-        }
-    }
-    near_edge(ra_deg, dec_deg, n)
+    let scale = Scale::new(order);
+    let (cell, clear) =
+        if dec_deg.abs() <= BELT_DEG { scale.belt(ra_deg, dec_deg) } else { scale.cap(ra_deg, dec_deg) };
+    if clear { cell } else { near_edge(ra_deg, dec_deg, scale.n) }
 }
 
-/// A number below 2^32 cut to a whole one, and whether it is farther than the margin from any whole number.
-#[inline]
-fn split(x: f64, margin: f64) -> (u32, bool) {
-    /// Sums with it have no bits below 1, and their lowest 32 bits are those of the whole number.
-    const MAGIC: f64 = 6_755_399_441_055_744.0;
-    // Rounded to the nearest, whence the half; where that is a tie, `x` is too near a whole number anyway.
-    let shifted = (x - 0.5) + MAGIC;
-    let part = x - (shifted - MAGIC);
-    (shifted.to_bits() as u32, part > margin && part < 1.0 - margin)
+/// Positions that go through the same formula.
+struct Lane {
+    count: usize,
+    ra_deg: [f64; BLOCK],
+    dec_deg: [f64; BLOCK],
+    /// Where in the block they came from.
+    from: [u32; BLOCK],
+    cells: [u64; BLOCK],
+}
+
+/// Few enough for the nearest cache.
+const BLOCK: usize = 256;
+
+impl Lane {
+    const fn new() -> Self {
+        Self { count: 0, ra_deg: [0.0; BLOCK], dec_deg: [0.0; BLOCK], from: [0; BLOCK], cells: [0; BLOCK] }
+    }
+
+    /// Takes a position, or lets the next one take its place.
+    #[inline]
+    fn push(&mut self, ra_deg: f64, dec_deg: f64, from: usize, take: bool) {
+        // At most as many as a block has; the mask only says so to the compiler.
+        let at = self.count % BLOCK;
+        (self.ra_deg[at], self.dec_deg[at], self.from[at]) = (ra_deg, dec_deg, from as u32);
+        self.count += usize::from(take);
+    }
+
+    #[inline]
+    fn work(&mut self, scale: Scale, formula: impl Fn(f64, f64) -> (u64, bool)) {
+        let count = self.count.min(BLOCK);
+        let (ra, dec, cells) = (&self.ra_deg[..count], &self.dec_deg[..count], &mut self.cells[..count]);
+        let mut clear = true;
+        for ((cell, &ra), &dec) in cells.iter_mut().zip(ra).zip(dec) {
+            let (found, sure) = formula(ra, dec);
+            *cell = found;
+            clear &= sure;
+        }
+        if !clear {
+            for ((cell, &ra), &dec) in cells.iter_mut().zip(ra).zip(dec) {
+                *cell = nested(ra, dec, scale.order);
+            }
+        }
+    }
+}
+
+/// The numbers of the cells of many positions; none where a position is not valid. The slices have the same length.
+///
+/// Belt and caps apart, so that no branch depends on the positions: half of the time goes into wrong guesses otherwise.
+pub(super) fn nested_all<T>(
+    ra_deg: &[f64],
+    dec_deg: &[f64],
+    order: u8,
+    out: &mut [Option<T>],
+    make: impl Fn(u64) -> T,
+) {
+    let scale = Scale::new(order);
+    let (mut belt, mut caps) = (Lane::new(), Lane::new());
+    for ((out, ra), dec) in out.chunks_mut(BLOCK).zip(ra_deg.chunks(BLOCK)).zip(dec_deg.chunks(BLOCK)) {
+        (belt.count, caps.count) = (0, 0);
+        for (from, ((out, &ra), &dec)) in out.iter_mut().zip(ra).zip(dec).enumerate() {
+            *out = None;
+            let height = dec.abs();
+            let valid = (height <= 90.0) & ra.is_finite();
+            let ra = normalize_ra(ra);
+            belt.push(ra, dec, from, valid & (height <= BELT_DEG));
+            caps.push(ra, dec, from, valid & (height > BELT_DEG));
+        }
+        belt.work(scale, |ra, dec| scale.belt(ra, dec));
+        caps.work(scale, |ra, dec| scale.cap(ra, dec));
+        for lane in [&belt, &caps] {
+            for (&from, &cell) in lane.from.iter().zip(&lane.cells).take(lane.count) {
+                out[from as usize] = Some(make(cell));
+            }
+        }
+    }
 }
 
 #[cold]

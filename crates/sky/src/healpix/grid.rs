@@ -5,7 +5,6 @@ use std::num::NonZeroU64;
 use cdshealpix::nested;
 
 use super::{HealpixCell, fast};
-use crate::coord::normalize_ra;
 use crate::{Error, SkyCoord};
 
 /// The finest order: cells of 0.4 milliarcseconds.
@@ -181,10 +180,9 @@ impl Healpix {
         if ra_deg.len() != n || dec_deg.len() != n {
             return Err(Error::LengthMismatch { ra: ra_deg.len(), dec: dec_deg.len(), out: n });
         }
-        for ((cell, &ra), &dec) in cells.iter_mut().zip(ra_deg).zip(dec_deg) {
-            let valid = ra.is_finite() && dec.abs() <= 90.0;
-            *cell = valid.then(|| self.cell_at(normalize_ra(ra), dec));
-        }
+        fast::nested_all(ra_deg, dec_deg, self.order, cells, |nested| {
+            HealpixCell::from_valid(self.order, nested)
+        });
         Ok(())
     }
 }

@@ -1,6 +1,9 @@
 //! Pairs of positions from two lists.
 
+use super::layout::Layout;
+use super::order::{Keyed, index};
 use super::radius_deg;
+use super::threads::{both, in_parts};
 use super::zones::Zones;
 use crate::{Error, SkyCoord};
 
@@ -45,7 +48,7 @@ pub struct Match {
 ///
 /// # Memory
 ///
-/// At most 56 bytes for each position on the right, 12 for each on the left, and 32 for each pair, of which 16 remain.
+/// At most 44 bytes for each position on the right, 16 for each on the left, and 48 for each pair, of which 16 remain.
 /// That does not depend on the radius, nor on how the positions spread over the sky.
 ///
 /// # Errors
@@ -76,45 +79,11 @@ pub fn crossmatch(left: &[SkyCoord], right: &[SkyCoord], rule: &MatchRule) -> Re
     if left.len() > most {
         return Err(Error::TooManyPositions { given: left.len(), most });
     }
-    let zones = Zones::new(right, radius_deg(rule.radius_arcsec)?)?;
-    // Neighbours in declination one after the other: they look at the same part of the right side.
-    let order = by_band(&zones, left);
-    let parts = in_parts(&order, |part| matches_of(&zones, rule.keep, left, part));
+    let layout = Layout::of(right, radius_deg(rule.radius_arcsec)?)?;
+    let (zones, sorted) = both(|| Zones::new(right, layout, left.len()), || layout.sorted(left));
+    let parts = in_parts(&sorted, |part| matches_of(&zones, rule.keep, left, part));
+    drop(sorted);
     Ok(by_left(left.len(), &parts))
-}
-
-/// The indices of positions, sorted by band.
-fn by_band(zones: &Zones, positions: &[SkyCoord]) -> Vec<u32> {
-    let mut next = vec![0_u32; zones.band_count() + 1];
-    for position in positions {
-        next[zones.band(position.dec_deg()) + 1] += 1;
-    }
-    let mut sum = 0;
-    for start in &mut next {
-        sum += *start;
-        *start = sum;
-    }
-    let mut order = vec![0; positions.len()];
-    for (index, position) in (0..).zip(positions) {
-        let slot = &mut next[zones.band(position.dec_deg())];
-        order[*slot as usize] = index;
-        *slot += 1;
-    }
-    order
-}
-
-/// The matches of parts of a list, in the order of the parts.
-#[cfg(not(feature = "rayon"))]
-fn in_parts(order: &[u32], work: impl Fn(&[u32]) -> Vec<Match>) -> Vec<Vec<Match>> {
-    vec![work(order)]
-}
-
-#[cfg(feature = "rayon")]
-fn in_parts(order: &[u32], work: impl Fn(&[u32]) -> Vec<Match> + Sync + Send) -> Vec<Vec<Match>> {
-    use rayon::prelude::*;
-    /// Large enough that a part is much more work than its hand-over.
-    const PART: usize = 1 << 14;
-    order.par_chunks(PART).map(work).collect()
 }
 
 /// All matches, sorted by `left`; those of one position are together already, in their order.
@@ -137,32 +106,38 @@ fn by_left(count: usize, parts: &[Vec<Match>]) -> Vec<Match> {
     sorted
 }
 
-fn matches_of(zones: &Zones, keep: Keep, positions: &[SkyCoord], order: &[u32]) -> Vec<Match> {
+fn matches_of(zones: &Zones, keep: Keep, positions: &[SkyCoord], sorted: &[Keyed]) -> Vec<Match> {
+    /// Positions fetched at once, so that the memory has many to find at the same time.
+    const BLOCK: usize = 256;
     let mut matches = Vec::new();
     let mut near: Vec<(u32, f64)> = Vec::new();
-    for &left in order {
-        let position = positions[left as usize];
-        near.clear();
-        zones.near(position.ra_deg(), position.dec_deg(), |right, half| {
-            near.push((right, half));
-            true
-        });
-        if near.len() > 1 {
-            match keep {
-                Keep::All => near.sort_unstable_by_key(|&(right, _)| right),
-                Keep::Nearest(_) => {
-                    near.sort_unstable_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
+    let mut fetched = Vec::with_capacity(BLOCK);
+    for block in sorted.chunks(BLOCK) {
+        fetched.clear();
+        fetched.extend(block.iter().map(|&keyed| positions[index(keyed) as usize]));
+        for (left, position) in block.iter().map(|&keyed| index(keyed)).zip(&fetched) {
+            near.clear();
+            zones.near(position.ra_deg(), position.dec_deg(), |right, half| {
+                near.push((right, half));
+                true
+            });
+            if near.len() > 1 {
+                match keep {
+                    Keep::All => near.sort_unstable_by_key(|&(right, _)| right),
+                    Keep::Nearest(_) => {
+                        near.sort_unstable_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
+                    }
                 }
             }
+            if let Keep::Nearest(count) = keep {
+                near.truncate(count);
+            }
+            matches.extend(near.iter().map(|&(right, half)| Match {
+                left,
+                right,
+                separation_arcsec: 2.0 * half.sqrt().asin().to_degrees() * 3600.0,
+            }));
         }
-        if let Keep::Nearest(count) = keep {
-            near.truncate(count);
-        }
-        matches.extend(near.iter().map(|&(right, half)| Match {
-            left,
-            right,
-            separation_arcsec: 2.0 * half.sqrt().asin().to_degrees() * 3600.0,
-        }));
     }
     matches
 }

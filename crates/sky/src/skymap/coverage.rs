@@ -161,6 +161,11 @@ impl SkyMap {
     ///
     /// Tracts overlap: [`find_tract`](Self::find_tract) names the one for a position.
     pub fn cover(&self, area: &impl Area) -> TractCoverage {
+        self.cover_between(area, [-90.0, 90.0])
+    }
+
+    /// Only caps, and rings with pixels between two declinations, are looked at.
+    fn cover_between(&self, area: &impl Area, [south_deg, north_deg]: [f64; 2]) -> TractCoverage {
         let outline = area.outline();
         let active = (0..outline.len()).collect();
         let mut descent = Descent { map: self, area, outline, active, found: TractCoverage::default() };
@@ -169,7 +174,13 @@ impl SkyMap {
             Layout::Rings { starts, grid, .. } => {
                 descent.tract(0);
                 let reach = self.reach(grid);
-                for ring in starts.windows(2) {
+                let height = std::f64::consts::PI / starts.len() as f64;
+                // The ring whose centre is there, and one more on either side for rounding.
+                let ring = |dec_deg: f64| (dec_deg + 90.0).to_radians() / height - 1.0;
+                let (first, last) =
+                    (ring(south_deg) - reach / height - 1.0, ring(north_deg) + reach / height + 2.0);
+                // Casts saturate at 0.
+                for ring in starts.windows(2).take(last as usize).skip(first as usize) {
                     descent.visit([ring[0], ring[1]], reach, 0);
                 }
                 descent.tract(self.len() - 1);
@@ -183,8 +194,9 @@ impl SkyMap {
         let mut found = Vec::new();
         for cell in cells.cells() {
             // No cell is wider than the cone around it.
-            let Ok(cone) = Cone::new(cell.center(), cell.reach_deg()) else { continue };
-            let near = self.cover(&cone).envelope;
+            let (dec, reach) = (cell.center().dec_deg(), cell.reach_deg());
+            let Ok(cone) = Cone::new(cell.center(), reach) else { continue };
+            let near = self.cover_between(&cone, [dec - reach, dec + reach]).envelope;
             found.extend(near.into_iter().filter(|&id| cell_touches(cell, &self.own_tract(id).area())));
         }
         found.sort_unstable();

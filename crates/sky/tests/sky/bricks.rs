@@ -1,6 +1,6 @@
 //! Bricks against the values of the reference implementation, desiutil 4.0.1.
 
-use coaddkit_sky::{Brick, BrickGrid, BrickId, SkyCoord};
+use coaddkit_sky::{Brick, BrickGrid, BrickId, BrickName, SkyCoord};
 use coaddkit_testkit::{Csv, shared};
 
 use crate::at;
@@ -111,7 +111,7 @@ fn positions_equal_the_vectors() {
     let grid = BrickGrid::legacy();
     let columns =
         ["ra", "dec", "brickname", "brickid", "brickq", "row", "col"].map(|name| table.column(name));
-    let (mut ra, mut dec, mut ids) = (vec![], vec![], vec![]);
+    let (mut ra, mut dec, mut ids, mut names) = (vec![], vec![], vec![], vec![]);
     for row in &table.rows {
         let [r, d, name, id, q, brick_row, col] = columns.map(|column| row[column].as_str());
         let position = at(r.parse().unwrap(), d.parse().unwrap());
@@ -128,11 +128,15 @@ fn positions_equal_the_vectors() {
         ra.push(r.parse::<f64>().unwrap());
         dec.push(d.parse::<f64>().unwrap());
         ids.push(BrickId::new(id.parse().unwrap()));
+        names.push(name.parse::<BrickName>().ok());
     }
     assert_eq!(table.rows.len(), 21_004);
     let mut located = vec![None; ra.len()];
     grid.locate_all(&ra, &dec, &mut located).unwrap();
     assert_eq!(located, ids);
+    let mut named = vec![None; ra.len()];
+    grid.name_all(&ra, &dec, &mut named).unwrap();
+    assert_eq!(named, names);
 }
 
 #[test]
@@ -196,6 +200,40 @@ fn traps_of_the_reference() {
         let mut found = [BrickId::new(7)];
         grid.locate_all(&[ra], &[dec], &mut found).unwrap();
         assert_eq!(found, [None], "{ra} {dec}");
+    }
+}
+
+/// Columns take a faster way than single positions, except where rounding decides: on edges and beside them.
+#[test]
+fn columns_give_what_positions_give_on_every_edge() {
+    for size in [0.1, 0.25, 0.3, 7.0, 90.0] {
+        let grid = BrickGrid::new(size).unwrap();
+        let (mut ra, mut dec) =
+            (vec![-1e-14, 360.0, 725.0, -0.0, 3.0], vec![0.0, 10.0, 90.0, -90.0, f64::NAN]);
+        for brick in grid.bricks().step_by(1 + grid.len() / 5_000) {
+            for (r, d) in [
+                (brick.ra1_deg, brick.dec1_deg),
+                (brick.ra2_deg, brick.dec2_deg),
+                (brick.ra1_deg, brick.center.dec_deg()),
+                (brick.center.ra_deg(), brick.dec2_deg),
+            ] {
+                for r in [r.next_down(), r, r.next_up(), r + 1e-12, r + 1e-9] {
+                    for d in [d.next_down(), d, d.next_up(), d - 1e-12, d - 1e-9] {
+                        ra.push(r);
+                        dec.push(d.clamp(-90.0, 90.0));
+                    }
+                }
+            }
+        }
+        let (mut ids, mut names) = (vec![None; ra.len()], vec![None; ra.len()]);
+        grid.locate_all(&ra, &dec, &mut ids).unwrap();
+        grid.name_all(&ra, &dec, &mut names).unwrap();
+        for i in 0..ra.len() {
+            let brick = SkyCoord::from_degrees(ra[i], dec[i]).ok().map(|position| grid.brick_at(position));
+            let expected = (brick.map(|brick| brick.id), brick.map(|brick| brick.name));
+            assert_eq!((ids[i], names[i]), expected, "{size} {} {}", ra[i], dec[i]);
+        }
+        assert!(grid.name_all(&ra[1..], &dec, &mut names).is_err());
     }
 }
 

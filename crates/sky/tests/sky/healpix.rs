@@ -112,6 +112,40 @@ fn corners_surround_the_center_and_neighbours_share_them() {
     }
 }
 
+/// Columns are worked through in blocks, belt and caps apart; single positions are not.
+#[test]
+fn columns_give_what_positions_give() {
+    let mut rng = Rng::new(33);
+    for (order, count) in
+        [(0, 1), (1, 255), (3, 256), (7, 257), (12, 2_000), (16, 1_000), (17, 1_000), (29, 3_000)]
+    {
+        let cells = Healpix::new(order).unwrap();
+        let mut positions: Vec<(f64, f64)> =
+            (0..count).map(|_| anywhere(&mut rng)).map(|at| (at.ra_deg(), at.dec_deg())).collect();
+        for i in 0..count {
+            // Corners of cells, right ascensions to bring back, and what is no position.
+            match i % 11 {
+                0 => positions[i] = (f64::from(i as u32 % 9) * 45.0, f64::from(i as u32 % 5) * 41.8 - 83.6),
+                1 => positions[i] = (positions[i].0, [90.0, -90.0, 0.0, 30.0][i % 4]),
+                2 => positions[i].0 -= 720.0,
+                3 => positions[i] = [(f64::INFINITY, 0.0), (1.0, f64::NAN), (2.0, -90.1)][i % 3],
+                4 => {
+                    let center = cells.locate(anywhere(&mut rng)).corners()[i % 4];
+                    positions[i] = (center.ra_deg(), center.dec_deg());
+                }
+                _ => {}
+            }
+        }
+        let (ra, dec): (Vec<f64>, Vec<f64>) = positions.into_iter().unzip();
+        let mut found = vec![None; count];
+        cells.locate_all(&ra, &dec, &mut found).unwrap();
+        for i in 0..count {
+            let expected = SkyCoord::from_degrees(ra[i], dec[i]).ok().map(|position| cells.locate(position));
+            assert_eq!(found[i], expected, "{order} {} {}", ra[i], dec[i]);
+        }
+    }
+}
+
 #[test]
 fn bad_numbers_are_refused() {
     assert!(matches!(Healpix::new(30), Err(Error::OutOfRange { value: 30.0, .. })));

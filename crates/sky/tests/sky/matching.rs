@@ -146,6 +146,29 @@ fn limits_are_included_and_separations_hold_at_small_angles() {
     assert_eq!(at(10.0, 20.0).separation_deg(at(190.0, -20.0)), 180.0);
 }
 
+/// The index is laid out for the part of the sky that the right side covers; the left may be elsewhere.
+#[test]
+fn lists_in_different_parts_of_the_sky() {
+    let mut rng = Rng::new(25);
+    // Half widths of the box around (150, 2) on the right: a point, lines, a field; and around (0, 0).
+    for (center, ra, dec) in
+        [(150.0, 0.0, 0.0), (150.0, 0.0, 1.0), (150.0, 1.0, 0.0), (150.0, 0.02, 0.02), (0.0, 1e-4, 1e-4)]
+    {
+        let near = |rng: &mut Rng, wider: f64| {
+            at(center + ra * wider * (2.0 * rng.unit() - 1.0), 2.0 + dec * wider * (2.0 * rng.unit() - 1.0))
+        };
+        let right: Vec<SkyCoord> = (0..300).map(|_| near(&mut rng, 1.0)).collect();
+        let left: Vec<SkyCoord> =
+            (0..200).map(|i| if i % 3 == 0 { anywhere(&mut rng) } else { near(&mut rng, 2.0) }).collect();
+        for radius_arcsec in [0.0, 2.0, 40.0, 7200.0] {
+            let rule = MatchRule { radius_arcsec, keep: Keep::All };
+            let found = crossmatch(&left, &right, &rule).unwrap();
+            let expected = brute(&left, &right, radius_arcsec);
+            assert!(found.iter().map(|m| (m.left, m.right)).eq(expected.iter().map(|&(i, j, _)| (i, j))));
+        }
+    }
+}
+
 #[test]
 fn crowds_in_one_place_cost_no_more_than_their_pairs() {
     // A million within a degree, and nothing else: an all-pairs search in one cell would take minutes.

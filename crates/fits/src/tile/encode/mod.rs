@@ -62,7 +62,8 @@ impl Compress {
         Self::new(TileCodec::Rice { block: 32 })
     }
 
-    /// GZIP_1: for all pixels, floats without loss unless they are quantised.
+    /// GZIP_1: for all pixels, floats without loss unless they are quantised. CFITSIO does not read 64-bit integers
+    /// in tiles.
     pub fn gzip_1() -> Self {
         Self::new(TileCodec::Gzip { shuffled: false })
     }
@@ -83,7 +84,7 @@ impl Compress {
         Self::new(TileCodec::Plio)
     }
 
-    /// NOCOMPRESS: tiles of pixels as they are.
+    /// NOCOMPRESS: tiles of pixels as they are. CFITSIO reads it for 16- and 32-bit integers and single precision.
     pub fn nothing() -> Self {
         Self::new(TileCodec::None)
     }

@@ -37,7 +37,7 @@ fn values_in_the_fixed_format() {
     header.push("EMPTY", "", "").unwrap();
     header.push("UNKNOWN", Value::Undefined, "not measured").unwrap();
     header.push("ESO DET CHIP1 ID", "CCD 1", "id").unwrap();
-    header.push("LONGERTHAN8", 7, "").unwrap();
+    header.push("HIERARCH LONGERTHAN8", 7, "").unwrap();
     header.push_comment("a remark").unwrap();
     header.push_blank();
     header.push_history("made").unwrap();

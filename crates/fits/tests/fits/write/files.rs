@@ -155,6 +155,28 @@ fn pieces_give_the_same_file_as_the_whole() {
     assert!(whole.finish().unwrap().into_inner() == pieces.finish().unwrap().into_inner());
 }
 
+/// Far more than waits in memory.
+#[test]
+fn large_heaps_wait_in_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("lists.fits");
+    let mut writer = Writer::create(&path).unwrap();
+    let table = NewTable::new().column(Column::new("LIST", "QB").unwrap());
+    let mut rows = writer.table_rows(&table).unwrap();
+    let lists: Vec<Vec<u8>> = (0..50_u8).map(|n| vec![n; 1 << 20]).collect();
+    for chunk in lists.chunks(10).chain(lists.chunks(10)) {
+        rows.write(&[&chunk]).unwrap();
+    }
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+    rows.finish().unwrap();
+    writer.finish().unwrap();
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    let fits = Fits::open(&path).unwrap();
+    assert_eq!(fits.verify(coaddkit_fits::Level::Checksum).unwrap(), []);
+    let found = fits.hdu(1).unwrap().table().unwrap().column::<Vec<u8>>("LIST").unwrap();
+    assert!(found[..50] == lists && found[50..] == lists);
+}
+
 #[test]
 fn what_is_not_finished_stays_open() {
     let mut writer = Writer::new(Cursor::new(Vec::new()));
