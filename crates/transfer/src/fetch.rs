@@ -14,7 +14,7 @@ use crate::memory::{Memory, Share};
 use crate::origin::{Flow, Origins};
 use crate::part::{self, Part};
 use crate::policy::Rng;
-use crate::sink::{Seen, Sink, Store};
+use crate::sink::{PAGE, Seen, Sink, Store};
 use crate::{
     Digest, Error, ErrorKind, Existing, Finished, Item, Outcome, Progress, Published, Report, Transfer,
 };
@@ -89,10 +89,11 @@ pub(crate) async fn fetch(
     };
     let outcome = journey.run(found.parts).await.unwrap_or_else(Outcome::GaveUp);
     let attempts = journey.course.attempts();
-    if let Outcome::GaveUp(error) = &outcome
-        && error.kind() == ErrorKind::Transient
-    {
-        gate.inspect(|gate| gate.gave_up());
+    match (gate, &outcome) {
+        (Some(gate), Outcome::GaveUp(error)) if error.kind() == ErrorKind::Transient => gate.gave_up(),
+        (Some(gate), Outcome::Published(_)) => gate.came(false),
+        (Some(gate), Outcome::Quarantined { reason, .. }) if reason.starts_with(PAGE) => gate.came(true),
+        _ => {}
     }
     Finished { index, attempts, outcome }
 }

@@ -60,6 +60,14 @@ impl Gate {
         self.changed.notify_waiters();
     }
 
+    /// A file of the host came well, or a page came in place of it.
+    pub(crate) fn came(&self, page: bool) {
+        self.state().came(page);
+        if page {
+            self.changed.notify_waiters();
+        }
+    }
+
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }

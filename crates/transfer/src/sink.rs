@@ -13,6 +13,8 @@ use crate::{Digest, Item, Validate};
 
 /// Bytes looked at to tell a page from data.
 const SNIFF: usize = 512;
+/// How the reason begins when a page came in place of data.
+pub(crate) const PAGE: &str = "a page in HTML or XML instead of the file";
 
 pub(crate) struct Sink {
     pub store: Store,
@@ -160,7 +162,7 @@ impl Sink {
             && !validate::is_a_page_by_name(item.destination())
         {
             let first = String::from_utf8_lossy(&self.first[..self.first.len().min(60)]).into_owned();
-            return Err(format!("a page in HTML or XML instead of the file: {first:?}"));
+            return Err(format!("{PAGE}: {first:?}"));
         }
         if let Some(bytes) = item.expect.bytes.filter(|bytes| *bytes != self.len) {
             return Err(format!("{} bytes, expected {bytes}", self.len));

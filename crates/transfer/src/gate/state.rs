@@ -59,6 +59,7 @@ pub(super) struct State {
     next: Instant,
     last_fine: Instant,
     given_up: u32,
+    pages: u32,
     stopped: Option<String>,
 }
 
@@ -94,6 +95,7 @@ impl State {
             next: now,
             last_fine: now,
             given_up: 0,
+            pages: 0,
             stopped: None,
         }
     }
@@ -169,6 +171,17 @@ impl State {
             self.stop(format!(
                 "{} files in a row failed in all attempts, so the host is not asked any more",
                 self.given_up
+            ));
+        }
+    }
+
+    /// A portal under maintenance answers every request with 200 and a page.
+    pub(super) fn came(&mut self, page: bool) {
+        self.pages = if page { self.pages + 1 } else { 0 };
+        if self.pages >= GIVEN_UP_IN_A_ROW.max(2 * self.policy.connections as u32) {
+            self.stop(format!(
+                "sent pages in place of {} files in a row, so it is not asked any more",
+                self.pages
             ));
         }
     }

@@ -69,3 +69,16 @@ fn no_more_requests_at_once_than_allowed() {
     assert_eq!(origin.max_concurrent(), 3);
     assert!(origin.max_connections() <= 4, "{}", origin.max_connections());
 }
+
+#[test]
+fn a_portal_under_maintenance_is_not_put_into_quarantine_as_a_whole() {
+    let files: Vec<_> = (0..200).map(|i| (format!("f{i}"), body(100, i))).collect();
+    let place = &places()[0];
+    let origin = origin(&files);
+    origin.fault(Fault::HtmlPage.everywhere());
+    let report = run(&hasty(place), &plan(&origin, &files));
+    assert_eq!(report.counts.quarantined + report.counts.gave_up, 200);
+    assert!(report.counts.quarantined <= 16 + 24, "{:?}", report.counts);
+    let why = report.missing.last().unwrap().outcome.reason().unwrap();
+    assert!(why.contains("pages in place of"), "{why}");
+}
