@@ -31,7 +31,9 @@ cargo xtask TASK
         [--seed S]
   coadds DIR               write a miniature of the survey's coadds, and DIR/survey-bricks.fits.gz with its bricks
         [--psfsize] [--seed S]
-  peers [tables|--all]     time the same work done by us and by others, into benches/record/
+        [--large N]        N bricks of files of 64 kB to 4 MB instead, with lists of them
+  peers [tables|transfer|--all]
+                           time the same work done by us and by others, into benches/record/
         [--quick]          with fewer rounds and fewer files
   help
 ";

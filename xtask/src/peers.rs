@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::{Done, Stop, files, tools};
 
 /// What can be compared, and how.
-const SUBJECTS: &[(&str, Run)] = &[("tables", tables::run)];
+const SUBJECTS: &[(&str, Run)] = &[("tables", tables::run), ("transfer", transfer::run)];
 
 /// Times a subject, with fewer rounds if quick, and writes its record.
 type Run = fn(bool) -> Result<(), String>;
@@ -14,6 +14,7 @@ mod contenders;
 mod machine;
 mod record;
 mod tables;
+mod transfer;
 
 pub fn run(args: &[&str]) -> Done {
     let quick = args.contains(&"--quick");
