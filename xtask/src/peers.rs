@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::{Done, Stop, files, tools};
 
 /// What can be compared, and how.
-const SUBJECTS: &[(&str, Run)] = &[("tables", tables::run), ("sky", sky::run)];
+const SUBJECTS: &[(&str, Run)] = &[("tables", tables::run), ("sky", sky::run), ("transfer", transfer::run)];
 
 /// Times a subject, with fewer rounds if quick, and writes its record.
 type Run = fn(bool) -> Result<(), String>;
@@ -15,6 +15,7 @@ mod machine;
 mod record;
 mod sky;
 mod tables;
+mod transfer;
 
 pub fn run(args: &[&str]) -> Done {
     let quick = args.contains(&"--quick");

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::machine::version;
+use super::machine::{our_version, version};
 use super::{Contender, Expected};
 use crate::{files, oracle, tools};
 
@@ -148,13 +148,6 @@ impl Built {
             .collect::<String>();
         format!("- {}; {}{python}", version("rustc", &["-V"]), version("cc", &["--version"]))
     }
-}
-
-/// The commit that is measured.
-pub fn our_version() -> String {
-    let commit = version("git", &["rev-parse", "--short", "HEAD"]);
-    let changes = tools::output(tools::command("git").args(["status", "--porcelain"]));
-    format!("{commit}{}", if changes.is_ok_and(|c| c.is_empty()) { "" } else { " and changes" })
 }
 
 fn ours() -> Result<PathBuf, String> {

@@ -34,6 +34,13 @@ pub fn version(program: &str, args: &[&str]) -> String {
     said.lines().next().unwrap_or("unknown").to_owned()
 }
 
+/// The commit that is measured.
+pub fn our_version() -> String {
+    let commit = version("git", &["rev-parse", "--short", "HEAD"]);
+    let changes = tools::output(tools::command("git").args(["status", "--porcelain"]));
+    format!("{commit}{}", if changes.is_ok_and(|c| c.is_empty()) { "" } else { " and changes" })
+}
+
 fn read(path: &str) -> String {
     fs::read_to_string(path).unwrap_or_default()
 }

@@ -90,6 +90,11 @@ impl Store {
         (ACCESS_KEY, SECRET_KEY)
     }
 
+    /// The folder that is the bucket, if objects are files.
+    pub fn folder(&self) -> Option<PathBuf> {
+        self.folder.clone()
+    }
+
     /// The process that serves.
     pub fn pid(&self) -> u32 {
         self.process.child.id()

@@ -97,7 +97,8 @@ fn a_later_run_takes_over_what_was_left_and_reads_it_again() {
     origin.forget();
     let report = run(&hasty(place), &plan);
     assert!(report.is_complete(), "{:?}", report.missing);
-    assert!(report.resumed >= 1_000_000, "{}", report.resumed);
+    // How much was on disk when the run died is the scheduler's choice.
+    assert!(report.resumed > 0, "{}", report.resumed);
     assert_eq!(report.received + report.resumed, LEN as u64);
     let asked = origin.requests();
     assert_eq!((asked.len(), asked[0].range()), (1, Some(&*format!("bytes={}-", report.resumed))));

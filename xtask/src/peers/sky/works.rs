@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::super::contenders::our_version;
+use super::super::machine::our_version;
 use super::super::{Contender, Expected};
 use crate::{files, tools};
 
