@@ -13,6 +13,7 @@ pub mod sky;
 const PYTHON: &str = "tests/oracle/lrg_count.py";
 const DITHER: &str = "tests/oracle/dither.py";
 const WRITTEN: &str = "tests/oracle/written.py";
+const TABLES: &str = "tests/oracle/tables.py";
 const C: &str = "benches/peers/sweep.c";
 
 /// The sweeps under `fixtures/`.
@@ -86,6 +87,33 @@ fn read_back(python: &Path) -> Result<(), String> {
         None => Ok(()),
         Some(line) => Err(line.to_owned()),
     }
+}
+
+/// pyarrow reads what record batches become, and each value is compared with the bytes of the file.
+pub fn arrow() -> Outcome {
+    match tools::python(&["numpy", "astropy", "pyarrow"]) {
+        Ok(python) => streams(&python).into(),
+        Err(why) => Outcome::Skipped(why),
+    }
+}
+
+fn streams(python: &Path) -> Result<(), String> {
+    let dir = files::scratch("streams").map_err(|e| e.to_string())?;
+    let shared = files::shared().join("data");
+    let mut paths = sweeps();
+    paths
+        .extend(files::below(&files::root().join("fixtures/conformance/tables")).map_err(|e| e.to_string())?);
+    // Of the real files those that hold tables, as other readers have found.
+    let listed = fs::read(shared.join("oracle_tables.json")).unwrap_or_default();
+    let listed: serde_json::Value = serde_json::from_slice(&listed).unwrap_or_default();
+    let names = listed.as_array().into_iter().flatten().filter_map(|file| file["file"].as_str());
+    paths.extend(names.map(|name| shared.join(name)));
+    let example =
+        ["run", "--quiet", "-p", "coaddkit-fits", "--features", "arrow", "--example", "to_arrow", "--"];
+    let lines = tools::output(tools::cargo().args(example).arg(&dir).args(paths))?;
+    let list = dir.join("list.txt");
+    fs::write(&list, lines).map_err(|e| format!("{}: {e}", list.display()))?;
+    tools::succeed(tools::command(python).arg(TABLES).arg(&dir).arg(&list))
 }
 
 /// CFITSIO recounts the preset v3 brick by brick.

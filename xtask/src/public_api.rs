@@ -63,8 +63,11 @@ fn absent() -> Option<String> {
     if !rustc.is_ok_and(|version| version.contains(TOOLCHAIN)) {
         return Some(format!("there is no {TOOLCHAIN} compiler"));
     }
-    let tool = tools::output(tools::cargo().args(["public-api", "--version"]));
-    tool.is_err().then(|| format!("{} is not installed", TOOL.0))
+    if tools::output(tools::cargo().args(["public-api", "--version"])).is_err() {
+        return Some(format!("{} is not installed", TOOL.0));
+    }
+    // Its bindings are among the features.
+    tools::has_cfitsio().err()
 }
 
 fn path_of(package: &str) -> PathBuf {

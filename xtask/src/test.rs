@@ -43,7 +43,8 @@ const STEPS: &[Step] = &[
     ("tools", install),
     ("fmt", |run| run.cargo(&["fmt", "--all", "--check"]).into()),
     ("clippy", |run| run.cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]).into()),
-    ("tests", tests),
+    ("tests", |run| tests(run, &["--workspace"])),
+    ("features", features),
     ("doctests", |run| run.cargo(&["test", "--doc", "--workspace", "--quiet"]).into()),
     ("docs", |run| {
         let mut cargo = run.command(&["doc", "--workspace", "--no-deps"]);
@@ -62,6 +63,7 @@ const STEPS: &[Step] = &[
     ("oracle-python", |_| oracle::python()),
     ("oracle-c", |_| oracle::c()),
     ("oracle-written", |_| oracle::written()),
+    ("oracle-arrow", |_| oracle::arrow()),
     ("oracle-dither", |_| oracle::dither()),
     ("oracle-sky", |_| oracle::sky::run()),
 ];
@@ -130,15 +132,39 @@ fn install(run: &mut Run) -> Outcome {
     Outcome::Passed
 }
 
-/// All tests, by the better runner if it is there.
-fn tests(run: &mut Run) -> Outcome {
+/// What the default build leaves out: lints, tests and documentation of the optional features of `fits`.
+fn features(run: &mut Run) -> Outcome {
+    const FITS: [&str; 2] = ["-p", "coaddkit-fits"];
+    let cfitsio = tools::has_cfitsio();
+    let features: &[&str] =
+        if cfitsio.is_ok() { &["--all-features"] } else { &["--features", "arrow,zlib-rs"] };
+    let chosen = [&FITS, features].concat();
+    let lints = [&["clippy"], &chosen[..], &["--all-targets", "--", "-D", "warnings"]].concat();
+    if let Err(why) = run.cargo(&lints) {
+        return Outcome::Failed(why);
+    }
+    if let Outcome::Failed(why) = tests(run, &chosen) {
+        return Outcome::Failed(why);
+    }
+    let mut docs = run.command(&[&["doc", "--no-deps"], &chosen[..]].concat());
+    let docs = tools::succeed(docs.env("RUSTDOCFLAGS", "-D warnings"));
+    let examples = || run.cargo(&[&["test", "--doc", "--quiet"], &chosen[..]].concat());
+    match (docs.and_then(|()| examples()), cfitsio) {
+        (Err(why), _) => Outcome::Failed(why),
+        (Ok(()), Err(why)) => Outcome::Skipped(format!("cfitsio: {why}")),
+        (Ok(()), Ok(())) => Outcome::Passed,
+    }
+}
+
+/// All tests of some packages, by the better runner if it is there.
+fn tests(run: &mut Run, packages: &[&str]) -> Outcome {
     let nextest = tools::output(tools::cargo().args(["nextest", "--version"])).is_ok();
     let (args, mark): (&[&str], _) = if nextest {
-        (&["nextest", "run", "--workspace", "--no-fail-fast"], " tests run: ")
+        (&["nextest", "run", "--no-fail-fast"], " tests run: ")
     } else {
-        (&["test", "--workspace", "--all-targets", "--no-fail-fast"], "test result: ")
+        (&["test", "--all-targets", "--no-fail-fast"], "test result: ")
     };
-    let mut command = run.command(args);
+    let mut command = run.command(&[args, packages].concat());
     // One stream is enough to catch the summary: nextest speaks on stderr, libtest on stdout.
     let (stdout, stderr) =
         if nextest { (Stdio::inherit(), Stdio::piped()) } else { (Stdio::piped(), Stdio::inherit()) };

@@ -70,7 +70,7 @@ pub fn install() -> Result<(), String> {
         apt(&["-o", "Acquire::Retries=5", "update"])?;
         apt(&[&["-o", "Acquire::Retries=5", "install", "-y", "--no-install-recommends"], &APT[..]].concat())?;
     }
-    if python(&["numpy", "astropy", "fitsio", "healpy", "mocpy"]).is_err() {
+    if python(&["numpy", "astropy", "fitsio", "healpy", "mocpy", "pyarrow"]).is_err() {
         pip(&["--only-binary", ":all:", "-r", REQUIREMENTS])?;
     }
     if coaddkit_testkit::tool("weed").is_none() {

@@ -115,6 +115,11 @@ impl ArrayDecoder {
         Arrays { decoder: self }
     }
 
+    #[cfg(any(feature = "arrow", feature = "cfitsio"))]
+    pub(crate) fn no_elements(&self) -> Values<'_> {
+        self.values.values(&[], 0)
+    }
+
     pub(crate) fn clear(&mut self) {
         self.raw.clear();
         self.spans.clear();

@@ -80,6 +80,12 @@ impl Decoder {
         Self { offset: 0, width: 0, kind: Kind::of(column, stored, repeat), unpacked: None }
     }
 
+    /// The type of the values, or of the elements of variable-length arrays: values without any.
+    #[cfg(any(feature = "arrow", feature = "cfitsio"))]
+    pub(crate) fn elements(&self) -> Values<'_> {
+        if let Kind::Arrays(arrays) = &self.kind { arrays.no_elements() } else { self.values(&[], 0) }
+    }
+
     /// True for a column that [`Self::append`] alone decodes.
     pub(crate) fn is_plain(&self) -> bool {
         self.unpacked.is_none()

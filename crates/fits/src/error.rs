@@ -178,6 +178,14 @@ pub enum ErrorKind {
         /// The feature.
         what: String,
     },
+    /// A call of CFITSIO failed; only with the feature `cfitsio`.
+    #[error("CFITSIO status {status}: {message}")]
+    Cfitsio {
+        /// Its status.
+        status: i32,
+        /// Its text for the status, and its messages.
+        message: String,
+    },
     /// A [`Limits`](crate::Limits) was reached.
     #[error("{what} is {wanted}, over the limit of {limit}")]
     Limit {
@@ -256,7 +264,20 @@ impl Error {
             | ErrorKind::Unwritable { .. }
             | ErrorKind::Unsupported { .. } => ErrorClass::Caller,
             ErrorKind::Limit { .. } => ErrorClass::Limit,
+            ErrorKind::Cfitsio { status, .. } => cfitsio_class(*status),
         }
+    }
+}
+
+/// By the number of a status: files and memory, what was asked for, and what is in the file.
+fn cfitsio_class(status: i32) -> ErrorClass {
+    match status {
+        // Not opened, created, written or closed, no memory, no driver; but the end of a file comes too early (107),
+        // and what cannot be read (108) is mostly not there.
+        101..=106 | 109..=199 => ErrorClass::Reader,
+        // No such keyword, column, HDU, row, element, axis or pixel; a type that it does not convert.
+        202 | 219 | 301 | 302 | 307 | 308 | 320 | 321 | 323 | 410 => ErrorClass::Caller,
+        _ => ErrorClass::Data,
     }
 }
 

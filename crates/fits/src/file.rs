@@ -336,16 +336,7 @@ impl Hdu {
     }
 
     pub(crate) fn describe(&self) -> String {
-        match self.kind() {
-            HduKind::Image if self.shape().is_empty() => "an image without data".to_owned(),
-            HduKind::Image => "an image".to_owned(),
-            HduKind::Table => "a binary table".to_owned(),
-            HduKind::AsciiTable => "an ASCII table".to_owned(),
-            HduKind::Groups => "random groups".to_owned(),
-            HduKind::Other => {
-                format!("an extension of type {}", self.header().text("XTENSION").unwrap_or_default())
-            }
-        }
+        describe(self.header(), &self.parts.structure)
     }
 
     pub(crate) fn error(&self, kind: ErrorKind) -> Error {
@@ -372,6 +363,18 @@ impl Hdu {
             return Err(Error::new(at(), ErrorKind::Truncated { what: "data", needed, found }));
         }
         Ok(())
+    }
+}
+
+/// What an HDU is, in words.
+pub(crate) fn describe(header: &Header, structure: &Structure) -> String {
+    match structure.kind {
+        HduKind::Image if structure.shape.is_empty() => "an image without data".to_owned(),
+        HduKind::Image => "an image".to_owned(),
+        HduKind::Table => "a binary table".to_owned(),
+        HduKind::AsciiTable => "an ASCII table".to_owned(),
+        HduKind::Groups => "random groups".to_owned(),
+        HduKind::Other => format!("an extension of type {}", header.text("XTENSION").unwrap_or_default()),
     }
 }
 

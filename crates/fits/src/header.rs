@@ -65,6 +65,13 @@ impl Header {
         }
     }
 
+    /// A header of cards that were read elsewhere.
+    #[cfg(feature = "cfitsio")]
+    pub(crate) fn from_cards(mut bytes: Vec<u8>) -> Self {
+        bytes.truncate(bytes.len() / Card::LEN * Card::LEN);
+        Self { bytes }
+    }
+
     /// All cards in order, COMMENT and CONTINUE cards included.
     pub fn cards(&self) -> impl Iterator<Item = Card<'_>> {
         self.bytes.chunks_exact(Card::LEN).map(Card::new)

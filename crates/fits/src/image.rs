@@ -230,22 +230,7 @@ impl Image {
 
     /// That the pixels can be had as `T` and that the box lies in the image.
     fn check<T: Sample>(&self, ranges: &[Range<u64>]) -> Result<(), Error> {
-        let (own, wanted) = (self.pixel_type(), T::TYPE);
-        if !holds(wanted, own) {
-            return Err(self.hdu.error(ErrorKind::PixelType { own, wanted }));
-        }
-        let shape = self.shape();
-        if ranges.len() != shape.len() {
-            return Err(self.outside(format!("it has {} axes, the image {}", ranges.len(), shape.len())));
-        }
-        match ranges.iter().zip(shape).position(|(r, &n)| r.start > r.end || r.end > n) {
-            None => Ok(()),
-            Some(axis) => {
-                let problem =
-                    format!("it wants {:?} of axis {axis}, which has {} pixels", ranges[axis], shape[axis]);
-                Err(self.outside(problem))
-            }
-        }
+        check_section::<T>(self.pixel_type(), self.shape(), ranges).map_err(|kind| self.hdu.error(kind))
     }
 
     fn check_room<T: Sample>(&self, ranges: &[Range<u64>], room: usize) -> Result<(), Error> {
@@ -288,8 +273,32 @@ impl fmt::Debug for Image {
     }
 }
 
+/// That pixels of the type `own` can be had as `T` and that the box lies in an image of this shape.
+pub(crate) fn check_section<T: Sample>(
+    own: PixelType,
+    shape: &[u64],
+    ranges: &[Range<u64>],
+) -> Result<(), ErrorKind> {
+    let wanted = T::TYPE;
+    if !holds(wanted, own) {
+        return Err(ErrorKind::PixelType { own, wanted });
+    }
+    if ranges.len() != shape.len() {
+        let problem = format!("it has {} axes, the image {}", ranges.len(), shape.len());
+        return Err(ErrorKind::Section { problem });
+    }
+    match ranges.iter().zip(shape).position(|(r, &n)| r.start > r.end || r.end > n) {
+        None => Ok(()),
+        Some(axis) => {
+            let problem =
+                format!("it wants {:?} of axis {axis}, which has {} pixels", ranges[axis], shape[axis]);
+            Err(ErrorKind::Section { problem })
+        }
+    }
+}
+
 /// Pixels of a box in an image, whose number fits 64 bits.
-fn volume(ranges: &[Range<u64>]) -> u64 {
+pub(crate) fn volume(ranges: &[Range<u64>]) -> u64 {
     ranges.iter().map(|r| r.end - r.start).product()
 }
 

@@ -50,11 +50,9 @@
 //! Images, plain or tile-compressed, are read whole or in part, in any type that holds their values:
 //!
 //! ```no_run
-//! # fn main() -> Result<(), coaddkit_fits::Error> {
 //! let image = coaddkit_fits::Fits::open("legacysurvey-0959p805-image-g.fits.fz")?.hdu(1)?.image()?;
 //! let stamp: Vec<f32> = image.section(&[1000..1064, 2000..2064])?; // rows, columns
-//! # Ok(())
-//! # }
+//! # Ok::<_, coaddkit_fits::Error>(())
 //! ```
 //!
 //! [`Writer`] makes files that are whole or not there, with checksums, and the same bytes for the same input:
@@ -62,14 +60,12 @@
 //! ```no_run
 //! use coaddkit_fits::{Compress, NewImage, Quantize, Writer};
 //!
-//! # fn main() -> Result<(), coaddkit_fits::Error> {
 //! # let pixels = vec![0_f32; 3600 * 3600];
 //! let mut writer = Writer::create("stamp.fits.fz")?;
 //! let how = Compress::rice().tile(&[100, 100]).quantize(Quantize::noise(16.0));
 //! writer.image(&NewImage::new(&[3600, 3600]).compress(how), &pixels)?;
 //! writer.finish()?;
-//! # Ok(())
-//! # }
+//! # Ok::<_, coaddkit_fits::Error>(())
 //! ```
 //!
 //! # Why this shape
@@ -88,17 +84,23 @@
 //!
 //! # Features
 //!
+//! - `arrow`: `Scan::record_batches`, with the crates of Arrow exported again, so that all name the same version.
+//! - `cfitsio`: the same images and tables through the system's CFITSIO, as a second opinion.
 //! - `ndarray` (default): `Image::read_array`, `Image::section_array` and `Writer::image_array`.
 //! - `rayon` (default): [`Scan::fold`], [`Image::read`] and [`Writer::image`] use all threads of the current pool.
 //! - `zlib-rs`: inflate with zlib-rs, which is faster; it selects the backend of `flate2` for the whole build.
 
-// Forbidden but for two calls in `machine`, for what a build for any processor and safe code cannot reach.
+// Allowed in `cfitsio::raw`, and for two calls in `machine` that a build for any processor cannot do without.
 #![deny(unsafe_code)]
 #![deny(missing_docs)]
 
 mod arrays;
+#[cfg(feature = "arrow")]
+mod arrow;
 mod ascii;
 mod card;
+#[cfg(feature = "cfitsio")]
+pub mod cfitsio;
 mod checksum;
 mod column;
 mod decoder;
@@ -143,3 +145,5 @@ pub use values::Values;
 pub use verify::{Finding, Level, Severity, verify};
 pub use views::{Bits, Logicals, Text};
 pub use write::{Cells, ImageWriter, NewImage, NewTable, TableWriter, Writer};
+#[cfg(feature = "arrow")]
+pub use {arrow::RecordBatches, arrow_array, arrow_buffer, arrow_schema};

@@ -31,9 +31,9 @@ const BLOCK_BYTES: usize = 16 << 10;
 /// tile. The heap of a `.fits.gz` is held whole, because it is read out of order. [`Limits`](crate::Limits) cap each.
 #[derive(Clone, Debug)]
 pub struct Scan {
-    table: Table,
-    columns: Vec<usize>,
-    rows: Range<u64>,
+    pub(crate) table: Table,
+    pub(crate) columns: Vec<usize>,
+    pub(crate) rows: Range<u64>,
     chunk_bytes: usize,
 }
 
@@ -174,7 +174,7 @@ impl Scan {
     }
 
     /// A whole pass over a compressed file ends with its CRC.
-    fn check_to_end(&self) -> Result<(), Error> {
+    pub(crate) fn check_to_end(&self) -> Result<(), Error> {
         let hdu = self.table.hdu();
         if self.rows != (0..self.table.rows()) {
             return Ok(());

@@ -57,6 +57,12 @@ impl Table {
         Ok(Self { hdu: hdu.clone(), columns: columns.into(), rows, row_bytes, tiles, buffered })
     }
 
+    /// The same table, with columns that are decoded by other rules.
+    #[cfg(feature = "arrow")]
+    pub(crate) fn with_columns(self, columns: Vec<Column>) -> Self {
+        Self { columns: columns.into(), ..self }
+    }
+
     /// How its tiles are stored, where it is compressed.
     pub(crate) fn tiles(&self) -> Option<&Tiles> {
         self.tiles.as_deref()

@@ -40,7 +40,7 @@ impl Summary {
     }
 }
 
-fn flat(pixels: &Pixels) -> (Vec<u8>, Vec<f64>) {
+pub fn flat(pixels: &Pixels) -> (Vec<u8>, Vec<f64>) {
     macro_rules! flat {
         ($($name:ident),*) => {
             match pixels {

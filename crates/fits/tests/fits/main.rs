@@ -1,5 +1,9 @@
 //! Tests of the crate against files of many origins, damaged files and arbitrary bytes.
 
+#[cfg(feature = "arrow")]
+mod arrow;
+#[cfg(feature = "cfitsio")]
+mod cfitsio;
 mod checksums;
 mod damaged;
 mod flips;

@@ -25,7 +25,19 @@ fn walk(bytes: Vec<u8>) {
                 (scan, columns) = (wider, columns + 1);
             }
         }
-        let _ = scan.rows(0..10_000).for_each(|chunk| {
+        let scan = scan.rows(0..10_000);
+        #[cfg(feature = "arrow")]
+        if let Ok(batches) = scan.clone().record_batches() {
+            let raw = scan.clone().record_batches().unwrap().raw_text();
+            for batches in [batches.batch_size(7), raw] {
+                let mut failed = false;
+                for batch in batches {
+                    assert!(!failed && batch.as_ref().map_or(true, |batch| batch.num_rows() > 0));
+                    failed = batch.is_err();
+                }
+            }
+        }
+        let _ = scan.for_each(|chunk| {
             assert!(chunk.rows() > 0);
             for column in 0..columns {
                 assert!(chunk.stored(column).len() == chunk.rows());
@@ -74,7 +86,8 @@ fn card() -> impl Strategy<Value = String> {
         "[TF]",
         "[ -~]{0,70}",
         "[0-9]{0,12}[LXBIJKAEDCMPQ]",
-        "'[0-9]{0,3}[LXBIJKAEDCMPQ]{1,2}'"
+        "'[0-9]{0,3}[LXBIJKAEDCMPQ]{1,2}'",
+        r"'\([0-9]{1,12}(,[0-9]{1,12}){0,2}\)'",
     ];
     (keyword, prop_oneof!["= ", "=", "  "], value)
         .prop_map(|(k, sign, v)| format!("{k:8}{sign}{v:<71}").chars().take(80).collect())
