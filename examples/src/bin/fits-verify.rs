@@ -2,7 +2,7 @@
 
 use clap::{Parser, ValueEnum};
 use coaddkit_examples::{Bar, Common, Exit, Run, Table, main as run_main, print};
-use coaddkit_fits::{ErrorKind, Finding, Level, Severity, verify};
+use coaddkit_fits::{ErrorKind, Finding, Fits, Level, Severity, verify};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 use std::io;
@@ -57,6 +57,8 @@ struct Checked {
     exit: Exit,
     /// Why it could not be read.
     unread: Option<String>,
+    /// It has data that no checksum covers.
+    without_sums: bool,
 }
 
 fn main() -> ExitCode {
@@ -108,7 +110,12 @@ fn check(args: &Args) -> Exit {
     run.extra.insert("files".into(), files.into());
     let skipped: Vec<_> = found.skipped.iter().map(|p| p.to_string_lossy().into_owned()).collect();
     run.extra.insert("skipped".into(), skipped.into());
-    if !common.quiet && !common.json {
+    if common.quiet {
+        // Nothing but what is wrong.
+        for (file, why) in checked.iter().filter_map(|file| Some((file, file.why()?))) {
+            eprintln!("{}: {why}", file.path.display());
+        }
+    } else if !common.json {
         print(&text(&checked, &found.skipped, level));
     }
     if checked.is_empty() {
@@ -120,13 +127,21 @@ fn check(args: &Args) -> Exit {
 fn one(path: PathBuf, bytes: u64, level: Level, bar: &Bar) -> Checked {
     // A bug in one file must not hide what is wrong with the others.
     let result = std::panic::catch_unwind(|| verify(&path, level));
-    let mut checked = Checked { path, bytes, findings: Vec::new(), exit: Exit::Complete, unread: None };
+    let mut checked = Checked {
+        path,
+        bytes,
+        findings: Vec::new(),
+        exit: Exit::Complete,
+        unread: None,
+        without_sums: false,
+    };
     match result {
         Ok(Ok(findings)) => {
             if findings.iter().any(|f| f.severity == Severity::Error) {
                 checked.exit = Exit::BadData;
             }
             checked.findings = findings;
+            checked.without_sums = has_data_without_sums(&checked.path);
         }
         Ok(Err(error)) => {
             let kind = if let ErrorKind::Io(e) = error.kind() { e.kind() } else { io::ErrorKind::Other };
@@ -170,7 +185,7 @@ impl Checked {
                 json!({ "level": level, "severity": "error", "hdu": null, "offset": null, "what": why }),
             );
         }
-        json!({ "path": self.path.to_string_lossy(), "ok": self.exit == Exit::Complete, "findings": findings })
+        json!({ "path": self.path.to_string_lossy(), "ok": self.exit == Exit::Complete, "data_without_checksum": self.without_sums, "findings": findings })
     }
 }
 
@@ -233,7 +248,14 @@ impl Found {
 
     fn cannot(&mut self, path: &Path, exit: Exit, why: String) {
         let unread = Some(why);
-        self.unread.push(Checked { path: path.to_owned(), bytes: 0, findings: Vec::new(), exit, unread });
+        self.unread.push(Checked {
+            path: path.to_owned(),
+            bytes: 0,
+            findings: Vec::new(),
+            exit,
+            unread,
+            without_sums: false,
+        });
     }
 }
 
@@ -241,6 +263,15 @@ fn named_like_fits(path: &Path) -> bool {
     let name = path.file_name().map(|n| n.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
     let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".fz")).unwrap_or(&name);
     name.ends_with(".fits") || name.ends_with(".fit")
+}
+
+/// Whether a flipped byte could go unseen.
+fn has_data_without_sums(path: &Path) -> bool {
+    let bare = |hdu: &coaddkit_fits::Hdu| {
+        let header = hdu.header();
+        hdu.data_bytes() > 0 && header.get("DATASUM").is_none() && header.get("CHECKSUM").is_none()
+    };
+    Fits::open(path).is_ok_and(|fits| fits.hdus().filter_map(Result::ok).any(|hdu| bare(&hdu)))
 }
 
 /// A line a file, where there are few, and a line for everything that was found.
@@ -263,9 +294,22 @@ fn text(checked: &[Checked], skipped: &[PathBuf], level: Level) -> String {
             out.push_str(&format!("           {}: {word}{finding}\n", finding.level.name()));
         }
     }
-    let ok = checked.iter().filter(|c| c.exit == Exit::Complete).count();
-    let [all, ok] = [checked.len(), ok].map(|n| Table::number(n as u64));
-    out.push_str(&format!("  {ok} of {all} files are fine at level {}\n", level.name()));
+    let ok = checked.iter().filter(|c| c.exit == Exit::Complete);
+    let (warned, bare) =
+        (ok.clone().filter(|c| !c.findings.is_empty()), ok.clone().filter(|c| c.without_sums));
+    let [all, ok, warned, bare] = [checked.len(), ok.clone().count(), warned.count(), bare.count()];
+    let [all, ok] = [all, ok].map(|n| Table::number(n as u64));
+    out.push_str(&format!("  {ok} of {all} files are fine at level {}", level.name()));
+    if warned > 0 {
+        out.push_str(&format!(", {} of them with warnings", Table::number(warned as u64)));
+    }
+    out.push('\n');
+    if bare > 0 && level >= Level::Checksum {
+        out.push_str(&format!(
+            "  {} of them have data without CHECKSUM or DATASUM, where a changed byte cannot be seen\n",
+            Table::number(bare as u64)
+        ));
+    }
     if !skipped.is_empty() {
         let shown: Vec<_> = skipped.iter().take(5).map(|p| p.display().to_string()).collect();
         let more = if skipped.len() > 5 { ", …" } else { "" };
