@@ -23,6 +23,10 @@ pub mod names {
     pub const ASTROPY: &str = "astropy, memmap";
 }
 
+/// The readers in Rust and their versions, as in `benches/peers/Cargo.toml`.
+pub const RUST_PEERS: [(&str, &str); 4] =
+    [("fitsrs", "0.4.1"), ("fitsio-pure", "0.25.0"), ("fits-well", "0.5.0"), ("fitsio", "0.21.10")];
+
 /// Built once, used for every piece of work.
 pub struct Built {
     dir: PathBuf,
@@ -47,22 +51,15 @@ impl Built {
             tools::compile(&sources.join(format!("{name}.c")), &program, cfitsio)?;
             Ok(program)
         };
-        let python = tools::python(&["json"]).unwrap_or_default();
-        let versions = tools::output(tools::command(python).arg(sources.join("readers.py")).arg("versions"));
-        let pairs = |text: String| {
-            text.lines()
-                .filter_map(|l| l.split_once(' '))
-                .map(|(k, v)| (k.to_owned(), v.to_owned()))
-                .collect()
-        };
         Self {
             dir: dir.to_owned(),
             ours: ours(),
             read: c("read256k", false),
             cfitsio: c("sweep", true),
-            rust: tools::has_cfitsio().and_then(|()| cargo_build(&sources, dir, "coaddkit-peers")),
+            rust: tools::has_cfitsio()
+                .and_then(|()| cargo_build(&sources, &peers_target(dir), "coaddkit-peers")),
             prototype: prototype(dir),
-            python_versions: versions.map(pairs).unwrap_or_default(),
+            python_versions: python_versions(),
         }
     }
 
@@ -101,9 +98,7 @@ impl Built {
         add(names::READ, "", &self.read, &[], Expected::Nothing);
         let cfitsio = version("pkg-config", &["--modversion", "cfitsio"]);
         add(names::CFITSIO, &cfitsio, &self.cfitsio, &[], Expected::Agreed);
-        for (name, version) in
-            [("fitsrs", "0.4.1"), ("fitsio-pure", "0.25.0"), ("fits-well", "0.5.0"), ("fitsio", "0.21.10")]
-        {
+        for (name, version) in RUST_PEERS {
             add(&format!("{name} in Rust"), version, &self.rust, &[name], Expected::Agreed);
         }
         let script = files::root().join("benches/peers/readers.py").display().to_string();
@@ -156,16 +151,32 @@ fn ours() -> Result<PathBuf, String> {
     Ok(oracle::binary("lrg-density"))
 }
 
-fn cargo_build(source: &Path, dir: &Path, program: &str) -> Result<PathBuf, String> {
-    let target = dir.join(format!("build-{program}"));
+/// Versions of Python and of its readers.
+pub fn python_versions() -> HashMap<String, String> {
+    let python = tools::python(&["json"]).unwrap_or_default();
+    let script = files::root().join("benches/peers/readers.py");
+    let versions = tools::output(tools::command(python).arg(script).arg("versions"));
+    let pairs = |text: String| {
+        text.lines().filter_map(|l| l.split_once(' ')).map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
+    };
+    versions.map(pairs).unwrap_or_default()
+}
+
+/// Where the readers in Rust are built, once for all programs.
+pub fn peers_target(dir: &Path) -> PathBuf {
+    dir.join("build-coaddkit-peers")
+}
+
+/// Builds a program of another workspace in the folder `target`.
+pub fn cargo_build(source: &Path, target: &Path, program: &str) -> Result<PathBuf, String> {
     let mut cargo = tools::cargo();
     cargo.args(["build", "--release", "--bin", program, "--manifest-path"]).arg(source.join("Cargo.toml"));
-    tools::succeed(cargo.arg("--target-dir").arg(&target))?;
+    tools::succeed(cargo.arg("--target-dir").arg(target))?;
     Ok(target.join("release").join(program))
 }
 
 /// The reader that this one set out to beat, if its source is beside the workspace.
-fn prototype(dir: &Path) -> Result<PathBuf, String> {
+pub fn prototype(dir: &Path) -> Result<PathBuf, String> {
     let source = files::shared().join("bench/fitsproto");
     let copy = dir.join("prototype");
     for name in ["Cargo.toml", "src/main.rs", "src/others.rs"] {
@@ -177,5 +188,5 @@ fn prototype(dir: &Path) -> Result<PathBuf, String> {
             std::fs::write(&to, text).map_err(|e| e.to_string())?;
         }
     }
-    cargo_build(&copy, dir, "proto")
+    cargo_build(&copy, &dir.join("build-proto"), "proto")
 }
