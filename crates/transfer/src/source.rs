@@ -18,7 +18,11 @@ pub struct Source {
 /// A source in its parts.
 pub(crate) enum Parts {
     Http(Url),
-    S3 { bucket: String, key: String },
+    #[cfg_attr(not(feature = "aws"), allow(dead_code))]
+    S3 {
+        bucket: String,
+        key: String,
+    },
     File(PathBuf),
 }
 
