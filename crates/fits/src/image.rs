@@ -8,7 +8,6 @@ pub use cache::Sections;
 
 use crate::error::{Error, ErrorKind};
 use crate::file::Hdu;
-use crate::machine;
 use crate::sample::{Pixels, Sample, holds, with_pixels};
 use crate::structure::{HduKind, PixelType};
 use crate::tile::Tiles;
