@@ -165,6 +165,9 @@ fn tests(run: &mut Run, packages: &[&str]) -> Outcome {
         (&["test", "--all-targets", "--no-fail-fast"], "test result: ")
     };
     let mut command = run.command(&[args, packages].concat());
+    if let Ok(python) = tools::python(&["numpy", "astropy"]) {
+        command.env("COADDKIT_PYTHON", python);
+    }
     // One stream is enough to catch the summary: nextest speaks on stderr, libtest on stdout.
     let (stdout, stderr) =
         if nextest { (Stdio::inherit(), Stdio::piped()) } else { (Stdio::piped(), Stdio::inherit()) };
