@@ -1,5 +1,6 @@
 //! The binaries as their users run them: products, reports, exit codes.
 
+mod cache;
 mod count;
 mod info;
 mod quickstart;

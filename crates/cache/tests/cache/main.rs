@@ -1,0 +1,7 @@
+//! Caches of a miniature survey, from an origin that misbehaves.
+
+mod bricks;
+mod fill;
+mod help;
+mod matrix;
+mod rerun;
