@@ -64,6 +64,9 @@ mod store;
 mod tally;
 mod verify;
 
+/// How thoroughly files are looked at.
+pub use coaddkit_fits::Level;
+
 pub use bricks::{BrickList, BrickListError, Conditions};
 pub use cutter::{Cutter, Stamp};
 pub use error::{CacheError, NameError};

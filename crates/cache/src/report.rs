@@ -181,7 +181,8 @@ impl Completeness {
             self.complete_bricks, self.total_expected_bricks, self.completeness_pct
         );
         out.push_str("| bricks | number |\n|---|--:|\n");
-        for (state, number) in &self.states {
+        for state in BrickState::ALL {
+            let number = self.states.get(state.name()).copied().unwrap_or(0);
             let _ = writeln!(out, "| {state} | {number} |");
         }
         let _ = writeln!(out, "| in the cache, not asked for | {} |", self.extra_bricks);

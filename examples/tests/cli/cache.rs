@@ -3,6 +3,7 @@
 mod fill;
 mod kill;
 mod stores;
+mod verify;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

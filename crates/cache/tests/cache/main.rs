@@ -5,3 +5,4 @@ mod fill;
 mod help;
 mod matrix;
 mod rerun;
+mod verify;

@@ -146,6 +146,14 @@ fn percent(text: &str) -> Result<f64, String> {
 }
 
 impl LimitArgs {
+    /// What passes cannot be worth a warning.
+    pub fn check(self) -> Result<(), Refused> {
+        if self.warn > self.pass {
+            return Err((Exit::Usage, format!("--warn {} is above --pass {}", self.warn, self.pass)));
+        }
+        Ok(())
+    }
+
     pub fn thresholds(self) -> Thresholds {
         Thresholds { pass_pct: self.pass, warn_pct: self.warn }
     }

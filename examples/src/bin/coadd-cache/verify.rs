@@ -35,6 +35,11 @@ pub fn look(
     {
         bar.set_style(style.progress_chars("━╸─"));
     }
+    let mut common = common.clone();
+    if common.threads == 0 && cache.place().as_store().is_some() {
+        // They wait for the store most of the time.
+        common.threads = 16;
+    }
     let found = common.on_threads(|| Verify::new(files, level).run(cache, bricks, &|_| bar.inc(1)));
     bar.finish_and_clear();
     found
@@ -49,7 +54,10 @@ fn run(
     common: &Common,
 ) -> Exit {
     let run = Run::start(command);
-    let ready = || Ok((what.files()?, what.list()?, cache(&what.cache, no_sign_request)?));
+    let ready = || {
+        limits.check()?;
+        Ok((what.files()?, what.list()?, cache(&what.cache, no_sign_request)?))
+    };
     let (files, bricks, cache) = match ready() {
         Ok(ready) => ready,
         Err((exit, why)) => return run.refuse(common, exit, &why),
@@ -133,8 +141,9 @@ fn end(
 fn summary(found: &Verified, completeness: &Completeness, place: &str) -> String {
     const FEW: usize = 20;
     let mut table = Table::new(["bricks", "number"]);
-    for (state, number) in &completeness.states {
-        table.row([(*state).to_owned(), Table::number(*number)]);
+    for state in BrickState::ALL {
+        let number = completeness.states.get(state.name()).copied().unwrap_or(0);
+        table.row([state.to_string(), Table::number(number)]);
     }
     let mut out = format!("{table}\n");
     for problem in found.problems.iter().take(FEW) {
