@@ -163,25 +163,29 @@ impl<'c> Cutter<'c> {
             }
         }
         for (brick, pixels) in wanted {
-            let planes: Result<Vec<_>, _> =
-                products.iter().map(|&product| self.plane(brick, product)).collect();
-            let planes = match planes {
-                Ok(planes) => planes,
-                // A brick that is not there is the edge of the survey.
-                Err(CacheError::Missing { .. }) => continue,
-                Err(error) => return Err(error),
-            };
+            let mut planes = Vec::with_capacity(products.len());
+            for &product in &products {
+                planes.push(match self.plane(brick, product) {
+                    Ok(plane) => Some(plane),
+                    // A brick that is not there is the edge of the survey, or of a band.
+                    Err(CacheError::Missing { .. }) => None,
+                    Err(error) => return Err(error),
+                });
+            }
             for (at, sky) in pixels {
-                let mut found = false;
+                let mut found = 0;
                 for (plane, (_, out)) in planes.iter().zip(&mut stamp.planes) {
-                    if let Some(value) = plane.nearest(sky)? {
-                        (out[at], found) = (value, true);
+                    if let Some(plane) = plane
+                        && let Some(value) = plane.nearest(sky)?
+                    {
+                        out[at] = value;
+                        found += 1;
                     }
                 }
-                if found {
+                if found > 0 {
                     *stamp.neighbors.entry(brick).or_default() += 1;
-                    lacking -= 1;
                 }
+                lacking -= usize::from(found == planes.len());
             }
         }
         stamp.complete = lacking == 0;

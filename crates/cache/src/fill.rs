@@ -161,8 +161,14 @@ impl<'c> Fill<'c> {
             (tracker.end(), report)
         };
         let (unmarked, (ends, report)) = tokio::join!(marking, moving);
+        let records = track::records(cache, &work, &ends, &unmarked);
+        if let Some(root) = cache.place().as_folder() {
+            let empty = records.iter().filter(|record| record.files_present == 0);
+            // Files that did not come leave their folder. One with anything in it is not removed.
+            empty.for_each(|record| drop(std::fs::remove_dir(root.join(record.brick.as_str()))));
+        }
         Ok(Filled {
-            records: track::records(cache, &work, &ends, &unmarked),
+            records,
             report: report?,
             complete_before: work.complete_before(),
             not_asked: work.not_asked,

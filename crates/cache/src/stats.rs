@@ -88,8 +88,8 @@ impl ImageStats {
     pub(crate) fn of(shape: [u64; 2], dtype: &str, pixels: &[f64], center: Option<SkyCoord>) -> Self {
         let mut values: Vec<f64> = pixels.iter().copied().filter(|v| !v.is_nan()).collect();
         let count = values.len() as f64;
-        let mean = values.iter().sum::<f64>() / count;
-        let std = (values.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / count).sqrt();
+        let mean = total(&values, |v| v) / count;
+        let std = (total(&values, |v| (v - mean) * (v - mean)) / count).sqrt();
         let fold = |best: fn(f64, f64) -> f64| values.iter().copied().reduce(best).unwrap_or(f64::NAN);
         let (min, max) = (fold(f64::min), fold(f64::max));
         let zero = values.iter().filter(|v| **v == 0.0).count() as u64;
@@ -110,6 +110,11 @@ impl ImageStats {
             depth: None,
         }
     }
+}
+
+/// A sum in two steps, since errors of rounding grow with the number of values in one.
+fn total(values: &[f64], of: impl Fn(f64) -> f64) -> f64 {
+    values.chunks(4096).map(|part| part.iter().map(|&v| of(v)).sum::<f64>()).sum()
 }
 
 /// The median, of two in the middle their mean; reorders the values.

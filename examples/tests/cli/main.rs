@@ -2,6 +2,7 @@
 
 mod cache;
 mod count;
+mod cutout;
 mod info;
 mod quickstart;
 mod regions;

@@ -73,19 +73,19 @@ fn what_is_published_is_whole_and_marked_last() {
                 expected.push(format!("{brick}/{MARKER}"));
             }
             for product in tree.products() {
-                let name = file_name(brick, &product);
+                let file = file_name(brick, &product);
                 let at = CoaddTree::path(brick, &product);
                 let served = files.get(&at).filter(|_| (brick, &*product) != ("1503p022", "image-r"));
                 let Some(served) = served else {
-                    assert_eq!(place.read(&format!("{brick}/{name}")), None);
+                    assert_eq!(place.read(&format!("{brick}/{file}")), None);
                     continue;
                 };
-                assert!(place.read(&format!("{brick}/{name}")).as_ref() == Some(served), "{name}");
-                expected.push(format!("{brick}/{name}"));
-                if let Some(file) = marker.as_ref().map(|marker| marker.file(&name).unwrap()) {
-                    assert_eq!((file.bytes, &file.sha256), (served.len() as u64, &sha256(served)));
-                    assert_eq!(file.url, origin.url(&at));
-                    assert!(file.etag.is_some() && file.last_modified.is_some());
+                assert!(place.read(&format!("{brick}/{file}")).as_ref() == Some(served), "{file}");
+                expected.push(format!("{brick}/{file}"));
+                if let Some(promised) = marker.as_ref().map(|marker| marker.file(&file).unwrap()) {
+                    assert_eq!((promised.bytes, &promised.sha256), (served.len() as u64, &sha256(served)));
+                    assert_eq!(promised.url, origin.url(&at));
+                    assert!(promised.etag.is_some() && promised.last_modified.is_some());
                 }
             }
         }
@@ -93,6 +93,9 @@ fn what_is_published_is_whole_and_marked_last() {
         expected.extend([format!("{bad}.reason.json"), bad.clone()]);
         expected.sort();
         assert_eq!(place.names(), expected);
+
+        // Nothing is left of a brick that is not there.
+        assert!(!place.cache.bricks().unwrap().contains(&name("1501p022")));
 
         // What the origin sent lies apart, with the reason; it was asked twice, in case the way was bad.
         let path = CoaddTree::path("1503p022", "image-r");

@@ -120,6 +120,14 @@ fn end(mut run: Run, args: &FillArgs, ready: &Ready, filled: &Filled) -> Exit {
     if filled.replaced > 0 {
         run.alerts.push(format!("{} files lay there without a marker and were damaged", filled.replaced));
     }
+    let counts = &filled.report.counts;
+    if filled.records.iter().all(|record| record.state == BrickState::Absent) && counts.not_found > 0 {
+        let alert = format!("{} has not one of the files: is that the folder above the bricks?", args.source);
+        if !common.quiet {
+            eprintln!("{alert}");
+        }
+        run.alerts.push(alert);
+    }
     if let Some(stopped) = &filled.report.stopped {
         run.alerts.push(format!("the run ended early: {stopped}"));
     }

@@ -1,8 +1,10 @@
 //! Positions to cut stamps about.
 
 use crate::Refused;
+use coaddkit_cache::Stamp;
+use coaddkit_density::publish;
 use coaddkit_examples::Exit;
-use coaddkit_sky::{BrickName, SkyCoord};
+use coaddkit_sky::{BrickGrid, BrickName, SkyCoord};
 use std::collections::HashSet;
 use std::path::Path;
 
@@ -13,6 +15,15 @@ pub struct Target {
     pub position: SkyCoord,
     /// The brick to cut from, where the catalogue says which.
     pub brick: Option<BrickName>,
+    /// Its place in the list.
+    pub row: usize,
+}
+
+impl Target {
+    /// The brick to cut from.
+    pub fn brick(&self) -> BrickName {
+        self.brick.unwrap_or_else(|| BrickGrid::legacy().brick_at(self.position).name)
+    }
 }
 
 /// A CSV file with columns `ra`, `dec` and, if there are, `name` (or `task_id`) and `brickname`; brick by brick, so
@@ -50,12 +61,53 @@ pub fn read(path: &Path) -> Result<Vec<Target>, Refused> {
         if !names.insert(name.clone()) {
             return Err(at(format!("the name {name} stands twice; one stamp would replace the other")));
         }
-        targets.push(Target { name, position, brick });
+        targets.push(Target { name, position, brick, row: targets.len() });
     }
     if targets.is_empty() {
         return Err(bad("there is no position in it".to_owned()));
     }
-    let grid = coaddkit_sky::BrickGrid::legacy();
-    targets.sort_by_cached_key(|target| target.brick.unwrap_or_else(|| grid.brick_at(target.position).name));
+    targets.sort_by_cached_key(Target::brick);
     Ok(targets)
+}
+
+/// What became of each position, for `stamps.csv`.
+#[derive(Default)]
+pub struct Index(Vec<(usize, [String; 8])>);
+
+impl Index {
+    /// Notes how a stamp ended.
+    pub fn add(&mut self, target: &Target, cut: &Result<Stamp, Refused>) {
+        let [x0, y0] =
+            cut.as_ref().map_or([String::new(), String::new()], |s| s.origin.map(|v| v.to_string()));
+        let ok = cut.as_ref().is_ok_and(|stamp| stamp.complete);
+        let why = match cut {
+            Ok(stamp) if stamp.complete => "",
+            Ok(_) => "reaches beyond what is cached",
+            Err((_, why)) => why,
+        };
+        self.0.push((
+            target.row,
+            [
+                target.name.clone(),
+                target.position.ra_deg().to_string(),
+                target.position.dec_deg().to_string(),
+                target.brick().to_string(),
+                x0,
+                y0,
+                u8::from(ok).to_string(),
+                why.replace(['\n', '\r'], " "),
+            ],
+        ));
+    }
+
+    /// Writes it, in the order of the list.
+    pub fn write(mut self, path: &Path) -> std::io::Result<()> {
+        self.0.sort_by_key(|(row, _)| *row);
+        publish(path, |out| {
+            let mut csv = csv::Writer::from_writer(out);
+            csv.write_record(["name", "ra", "dec", "brickname", "x0", "y0", "cutout_ok", "error"])?;
+            self.0.iter().try_for_each(|(_, line)| csv.write_record(line))?;
+            csv.flush()
+        })
+    }
 }

@@ -7,7 +7,7 @@ use clap::Parser;
 use coaddkit_cache::{Band, CacheError, CoaddCache, Cutter, FileSet, Product, Stamp};
 use coaddkit_examples::{Common, Exit, Run, Table, destination, exit_of_error, main as run_main, print};
 use coaddkit_sky::SkyCoord;
-use list::Target;
+use list::{Index, Target};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use write::{Colors, Formats};
@@ -52,7 +52,7 @@ struct Args {
     /// Write a NumPy archive with an array a product: image_g, image_r …
     #[arg(long, value_name = "FILE")]
     npz: Option<PathBuf>,
-    /// The folder for the stamps of a list, NAME.npz and so on
+    /// The folder for the stamps of a list, NAME.npz and so on, and for stamps.csv, which says what became of each
     #[arg(long, value_name = "DIR", requires = "list")]
     out: Option<PathBuf>,
     /// What to write for each position of a list: npz, fits, png
@@ -88,8 +88,11 @@ fn cut(args: &Args) -> Exit {
     let mut cutter = Cutter::new(&ready.cache).across_bricks(!args.one_brick);
     let mut exit = Exit::Complete;
     let mut incomplete = 0;
+    let mut index = Index::default();
     for target in &ready.targets {
-        match one(args, &ready, &mut cutter, target) {
+        let cut = one(args, &ready, &mut cutter, target);
+        index.add(target, &cut);
+        match cut {
             Ok(stamp) => {
                 let outcome = if stamp.complete { "done" } else { "incomplete" };
                 *run.counts.entry(outcome).or_default() += 1;
@@ -106,6 +109,13 @@ fn cut(args: &Args) -> Exit {
                     eprintln!("{}: {why}", target.name);
                 }
             }
+        }
+    }
+    if let Some(out) = &args.out {
+        let path = out.join("stamps.csv");
+        if let Err(e) = index.write(&path) {
+            eprintln!("{}: {e}", path.display());
+            exit = exit.worse(Exit::Transient);
         }
     }
     if incomplete > 0 {
@@ -145,7 +155,7 @@ impl Ready {
             (None, Some((ra, dec))) => {
                 let position = SkyCoord::from_degrees(ra, dec).map_err(|e| usage(e.to_string()))?;
                 let name = format!("{ra:.5}{dec:+.5}");
-                (vec![Target { name, position, brick: None }], Formats::default())
+                (vec![Target { name, position, brick: None, row: 0 }], Formats::default())
             }
             (None, None) => return Err(usage("give --ra and --dec, or a --list of positions".to_owned())),
         };

@@ -130,6 +130,10 @@ fn exit_codes() {
         assert_eq!(ran.code, expected, "{args:?}: {}", ran.stderr);
         assert!(ran.stderr.contains(word), "{args:?}: {}", ran.stderr);
     }
+    // Not one file: an address that is wrong is more likely than a survey that is gone.
+    let wrong = format!("{source}/dr11");
+    let ran = code(&["--bricks", "0001p000", "--source", &wrong, "--cache", "other"]);
+    assert!(ran.code == 66 && ran.stderr.contains("is that the folder above the bricks?"), "{}", ran.stderr);
     std::fs::write(dir.path().join("bad.csv"), "brickname\n0001p000\nsomewhere\n").unwrap();
     let ran = code(&["--bricks", "bad.csv", "--source", &source, "--cache", "cache"]);
     assert!(ran.code == 65 && ran.stderr.contains("bad.csv: line 3"), "{}", ran.stderr);

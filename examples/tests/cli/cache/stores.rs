@@ -64,6 +64,24 @@ fn round(store: Option<Store>) {
     assert_eq!((code, &report["completeness"]["status"]), (0, &"PASS".into()), "{report}");
     assert_eq!(report["completeness"]["extra_bricks"], 3);
 
+    // Stamps come from there too.
+    let cut = [
+        "--cache",
+        "s3://cache/dr10/coadds",
+        "--ra",
+        "0.0003",
+        "--dec",
+        "0.02",
+        "--size",
+        "16",
+        "--npz",
+        "a.npz",
+    ];
+    let mut cutout = Command::new(env!("CARGO_BIN_EXE_cutout"));
+    let out = cutout.args(cut).current_dir(dir.path()).envs(store.environment()).output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    assert!(dir.path().join("a.npz").is_file());
+
     // A cache in the portal's layout is an origin for another one.
     for (path, bytes) in whole().files() {
         let to = dir.path().join("tree").join(path);
