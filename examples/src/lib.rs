@@ -12,7 +12,7 @@ mod table;
 
 pub use cli::{BoxArgs, Common, Exit, check_out, main, print};
 pub use digest::{ColumnDigest, ImageDigest, Stats, column_digest, image_digest};
-pub use moves::{MoveArgs, MoveBar, destination, exit_of, exit_of_error};
+pub use moves::{MoveArgs, MoveBar, destination, exit_of, exit_of_error, exit_of_outcome};
 pub use progress::Bar;
 pub use run::{Failed, Run};
 pub use summary::{count_summary, region_alerts, region_summary};

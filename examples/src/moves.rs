@@ -102,7 +102,8 @@ pub fn exit_of(report: &Report) -> Exit {
     files.chain(stopped).fold(Exit::Complete, Exit::worse)
 }
 
-fn exit_of_outcome(outcome: &Outcome) -> Exit {
+/// How a file that ended so ends a run.
+pub fn exit_of_outcome(outcome: &Outcome) -> Exit {
     match outcome {
         Outcome::Published(_) | Outcome::Present { .. } => Exit::Complete,
         Outcome::NotFound { .. } => Exit::Missing,

@@ -4,6 +4,8 @@ mod plan;
 mod track;
 mod validate;
 
+pub use validate::{Unpublished, WholeFits};
+
 use crate::bricks::BrickList;
 use crate::error::CacheError;
 use crate::layout::{FileSet, Product};
@@ -11,7 +13,7 @@ use crate::manifest::KnownAbsent;
 use crate::state::BrickRecord;
 use crate::store::{CoaddCache, QUARANTINE};
 use coaddkit_sky::BrickName;
-use coaddkit_transfer::{Cancel, Existing, Progress, Report, Transfer};
+use coaddkit_transfer::{Existing, Progress, Report, Transfer};
 use std::collections::HashSet;
 
 /// Fetches what the cache lacks of the bricks that are asked for, and marks the bricks that are complete.
@@ -30,7 +32,6 @@ pub struct Fill<'c> {
     files: FileSet,
     source: String,
     transfer: Transfer,
-    signals: Option<Cancel>,
     force: bool,
     again: HashSet<(BrickName, Product)>,
     empty_markers: bool,
@@ -58,7 +59,7 @@ impl<'c> Fill<'c> {
     /// `{source}/{brick[0:3]}/{brick}/{file}`: `http(s)://…`, `s3://…` or a folder.
     pub fn new(cache: &'c CoaddCache, files: FileSet, source: &str) -> Self {
         let transfer = Transfer::new(cache.place().clone())
-            .validate(validate::WholeFits)
+            .validate(WholeFits)
             .quarantine(QUARANTINE)
             .existing(Existing::Replace);
         Self {
@@ -66,7 +67,6 @@ impl<'c> Fill<'c> {
             files,
             source: source.trim_end_matches('/').to_owned(),
             transfer,
-            signals: None,
             force: false,
             again: HashSet::new(),
             empty_markers: false,
@@ -95,13 +95,6 @@ impl<'c> Fill<'c> {
     /// ```
     pub fn configure(mut self, with: impl FnOnce(Transfer) -> Transfer) -> Self {
         self.transfer = with(self.transfer);
-        self
-    }
-
-    /// Ends the run in good order at Ctrl-C and at the SIGTERM of batch systems.
-    pub fn cancel_on_signals(mut self, cancel: &Cancel) -> Self {
-        self.signals = Some(cancel.clone());
-        self.transfer = self.transfer.cancel(cancel);
         self
     }
 
@@ -147,10 +140,6 @@ impl<'c> Fill<'c> {
 
     async fn fill(&self, bricks: &BrickList, progress: &dyn Progress) -> Result<Filled, CacheError> {
         let cache = self.cache;
-        if let Some(cancel) = &self.signals {
-            // Where the system does not tell, a run ends as one that is killed, and loses no more than that.
-            let _ = cancel.on_signals();
-        }
         let contents = cache.list(bricks.bricks()).await?;
         let work = plan::Work::of(self, bricks, &contents).await?;
         let (tracker, complete) = track::Tracker::new(&work, progress);

@@ -70,7 +70,7 @@ pub use coaddkit_fits::Level;
 pub use bricks::{BrickList, BrickListError, Conditions};
 pub use cutter::{Cutter, Stamp};
 pub use error::{CacheError, NameError};
-pub use fill::{Fill, Filled};
+pub use fill::{Fill, Filled, Unpublished, WholeFits};
 pub use layout::{Band, FileSet, Product, source_path};
 pub use manifest::{KnownAbsent, write_csv};
 pub use marker::{MARKER, Marker, MarkerError, MarkerFile};

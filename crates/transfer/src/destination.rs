@@ -155,6 +155,16 @@ impl Destination {
         }
     }
 
+    /// [`Destination::list`] for those who wait; not from within an asynchronous task.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Destination::list`].
+    pub fn list_blocking(&self, under: &str) -> Result<Vec<Entry>, Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.map_err(|e| Error::usage("runtime", e))?.block_on(self.list(under))
+    }
+
     /// Every file in these folders and below them, in the order of names. A store is asked by stretches of names, so
     /// that folders whose names are near one another cost few requests.
     ///

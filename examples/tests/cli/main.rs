@@ -6,6 +6,7 @@ mod cutout;
 mod info;
 mod quickstart;
 mod regions;
+mod remote;
 mod verify;
 
 use std::path::{Path, PathBuf};

@@ -5,8 +5,19 @@ use coaddkit_fits::{Level, ReadAt};
 use coaddkit_transfer::{Check, Content, Item, Validate};
 use std::io;
 
-/// Refuses what is no whole FITS file: structure to the last byte, checksums, bounds of tiles in the heap.
-pub(super) struct WholeFits;
+/// Refuses what is no whole FITS file with pixels: structure to the last byte, checksums, bounds of tiles in the heap.
+///
+/// # Examples
+///
+/// ```
+/// use coaddkit_cache::WholeFits;
+/// use coaddkit_transfer::{Destination, Transfer};
+///
+/// let transfer = Transfer::new(Destination::folder("images")).validate(WholeFits);
+/// # let _ = transfer;
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WholeFits;
 
 impl Validate for WholeFits {
     fn start(&self, _: &Item) -> Box<dyn Check> {
@@ -24,8 +35,9 @@ impl Check for WholeFits {
     }
 }
 
-/// The bytes where they lie, in memory or on disk.
-struct Unpublished(Content<'static>);
+/// The bytes of a file that is not published yet, where they lie, as [`coaddkit_fits`] reads them.
+#[derive(Debug)]
+pub struct Unpublished(pub Content<'static>);
 
 impl ReadAt for Unpublished {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {

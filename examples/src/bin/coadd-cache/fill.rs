@@ -7,7 +7,6 @@ use coaddkit_cache::{
 };
 use coaddkit_examples::{Exit, MoveBar, Run, Table, exit_of, print};
 use coaddkit_sky::BrickName;
-use coaddkit_transfer::Cancel;
 use serde_json::{Value, json};
 use sha2::Digest as _;
 use std::path::Path;
@@ -58,11 +57,9 @@ fn run(
         Ok(again) => again,
         Err((exit, why)) => return run.refuse(common, exit, &why),
     };
-    let cancel = Cancel::default();
     let bar = MoveBar::new((ready.bricks.bricks().len() * ready.files.products().len()) as u64, common.quiet);
     let fill = Fill::new(&ready.cache, ready.files.clone(), &args.source)
-        .configure(|transfer| args.moves.configure(transfer))
-        .cancel_on_signals(&cancel)
+        .configure(|transfer| args.moves.configure(transfer).cancel_on_signals())
         .force(common.force)
         .again(again)
         .empty_markers(args.empty_markers)

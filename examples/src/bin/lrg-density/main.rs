@@ -3,6 +3,7 @@
 mod count;
 mod inputs;
 mod regions;
+mod remote;
 
 use clap::{Parser, Subcommand};
 use coaddkit_examples::main as run_main;
