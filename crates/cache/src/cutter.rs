@@ -41,6 +41,25 @@ struct OpenBrick {
 ///
 /// Pixels are those of the product: nanomaggies for images. Masks are numbers too; single precision holds the bits of
 /// a mask exactly, up to bit 24.
+///
+/// # Examples
+///
+/// ```no_run
+/// use coaddkit_cache::{Band, CoaddCache, Cutter, Product};
+/// use coaddkit_sky::SkyCoord;
+/// use coaddkit_transfer::Destination;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let cache = CoaddCache::new(Destination::folder("coadd_cache"))?;
+/// let mut cutter = Cutter::new(&cache);
+/// for ra in [0.10, 0.11, 0.12] {
+///     let stamp = cutter.stamp(SkyCoord::from_degrees(ra, -0.25)?, 64, &[Product::Image(Band::R)])?;
+///     let (_, pixels) = &stamp.planes[0];
+///     println!("{} {} {:?}", stamp.brick, stamp.complete, pixels.iter().copied().reduce(f32::max));
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub struct Cutter<'c> {
     cache: &'c CoaddCache,
     neighbors: bool,

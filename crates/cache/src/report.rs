@@ -71,6 +71,18 @@ pub(crate) fn percent(part: u64, whole: u64) -> f64 {
 }
 
 /// How complete a cache is, for `report.json` and `report.md`.
+///
+/// # Examples
+///
+/// ```
+/// use coaddkit_cache::{BrickList, Completeness, Thresholds, Verdict};
+///
+/// let nothing = Completeness::of(&[], &BrickList::default(), 0, Thresholds::default());
+/// assert_eq!(nothing.status, Verdict::Pass);
+/// assert!(nothing.markdown("coadd_cache").starts_with("# Coadd cache: PASS"));
+/// // 221 of the bricks of the published run do not exist.
+/// assert_eq!(Thresholds::default().verdict(180_152, 180_373), Verdict::Warn);
+/// ```
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Completeness {

@@ -26,6 +26,24 @@ use std::fmt;
 /// | [`Level::Pixels`] | the file | every pixel decodes |
 ///
 /// Each level includes those before it.
+///
+/// # Examples
+///
+/// ```no_run
+/// use coaddkit_cache::{Band, BrickList, CoaddCache, FileSet, Fill, Level, Verify};
+/// use coaddkit_transfer::Destination;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let cache = CoaddCache::new(Destination::folder("coadd_cache"))?;
+/// let (files, bricks) = (FileSet::new([Band::R])?, BrickList::named("0001m002")?);
+/// let found = Verify::new(files.clone(), Level::Checksum).run(&cache, &bricks, &|_| {})?;
+/// // Fetch what is damaged again, with what is missing.
+/// let damaged = found.problems.iter().map(|problem| (problem.brick, problem.product));
+/// Fill::new(&cache, files, "https://portal.example.org/coadd").again(damaged).run(&bricks, &())?;
+/// # Ok(())
+/// # }
+/// ```
+#[must_use]
 #[derive(Clone, Debug)]
 pub struct Verify {
     files: FileSet,
