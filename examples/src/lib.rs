@@ -9,9 +9,9 @@ mod run;
 mod summary;
 mod table;
 
-pub use cli::{BoxArgs, Common, Exit, check_out, main, print};
+pub use cli::{BoxArgs, Common, Exit, check_out, main, print, timestamp};
 pub use digest::{ColumnDigest, ImageDigest, Stats, column_digest, image_digest};
-pub use progress::Bar;
+pub use progress::{Bar, StepBar};
 pub use run::{Failed, Run};
 pub use summary::{count_summary, region_alerts, region_summary};
 pub use table::Table;

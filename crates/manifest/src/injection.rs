@@ -4,6 +4,7 @@ mod build;
 mod config;
 mod grid;
 mod inputs;
+mod regions;
 mod sample;
 mod schema;
 mod tasks;
@@ -13,6 +14,7 @@ pub use config::{
     Controls, Idempotency, Inputs as StageInputs, Sampling, Seeds, SetIds, StageConfig, Tier, Tiers,
 };
 pub use grid::Grid;
+pub use regions::{RegionRules, RegionsBuilt};
 pub use schema::{
     BRICKS_MANIFEST, BRICKS_WITH_REGION, INJECTION_TASKS, PARENT, REGION_METRICS, REGION_SELECTIONS,
 };

@@ -44,6 +44,7 @@
 //!
 //! - `fits` (default): tables in FITS files as inputs.
 
+mod compare;
 mod error;
 mod hash;
 pub mod injection;
@@ -55,6 +56,7 @@ mod schema;
 mod source;
 mod write;
 
+pub use compare::{ColumnDifference, Comparison, ExperimentComparison, compare};
 pub use error::{Error, ErrorClass};
 pub use hash::{HASH_VERSION, Key, SeededHash};
 pub use progress::Progress;

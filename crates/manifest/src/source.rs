@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use arrow_array::RecordBatch;
 use rayon::prelude::*;
 
-use crate::{Error, ErrorClass, Field};
+use crate::{Error, ErrorClass, Field, Kind};
 
 mod cast;
 mod comma;
@@ -189,6 +189,22 @@ impl Source {
         let mut names = names.map_err(|e| e.at(&file.path))?;
         names.extend(file.constants.iter().map(|(name, _)| name.clone()));
         Ok(names)
+    }
+
+    /// Names and types of the columns of the first file that a [`Kind`] describes; all columns of a CSV file are text.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read.
+    pub(crate) fn kinds(&self) -> Result<Vec<(String, Kind)>, Error> {
+        match self.files.first() {
+            Some(file) if file.format == Format::Parquet => {
+                let mut kinds = parquet::kinds(&file.path).map_err(|e| e.at(&file.path))?;
+                kinds.extend(file.constants.iter().map(|(name, _)| (name.clone(), Kind::Text)));
+                Ok(kinds)
+            }
+            _ => Ok(self.columns()?.into_iter().map(|name| (name, Kind::Text)).collect()),
+        }
     }
 
     /// Whether the first file has a column, without case.

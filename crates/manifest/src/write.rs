@@ -344,9 +344,9 @@ pub fn write_csv(
 }
 
 /// Appends the text of a row of a column.
-type Cells<'a> = Box<dyn Fn(usize, &mut Vec<u8>) + 'a>;
+pub(crate) type Cells<'a> = Box<dyn Fn(usize, &mut Vec<u8>) + 'a>;
 
-fn cells(column: &ArrayRef) -> Cells<'_> {
+pub(crate) fn cells(column: &ArrayRef) -> Cells<'_> {
     use arrow_array::cast::AsArray;
     use arrow_array::types::{Float32Type, Float64Type, Int32Type, Int64Type};
     use arrow_schema::DataType;

@@ -2,6 +2,7 @@
 
 mod count;
 mod info;
+mod injection;
 mod quickstart;
 mod regions;
 mod verify;

@@ -339,7 +339,7 @@ impl Build {
                 return Err(Error::usage(what).at(&folder));
             }
         }
-        std::fs::create_dir_all(out).map_err(|e| Error::io(out, &e))
+        Ok(())
     }
 
     fn tier<'a>(

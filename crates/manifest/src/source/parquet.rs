@@ -9,7 +9,7 @@ use arrow_array::{ArrayRef, RecordBatch};
 use rayon::prelude::*;
 
 use super::{BATCH_ROWS, SourceFile, Step, cast, constant, missing};
-use crate::{Error, Field, Schema};
+use crate::{Error, Field, Kind, Schema};
 
 fn open(path: &Path) -> Result<(File, ArrowReaderMetadata), Error> {
     let file = File::open(path).map_err(|e| Error::io(path, &e))?;
@@ -22,6 +22,16 @@ fn open(path: &Path) -> Result<(File, ArrowReaderMetadata), Error> {
 pub(super) fn columns(path: &Path) -> Result<Vec<String>, Error> {
     let (_, metadata) = open(path)?;
     Ok(metadata.schema().fields().iter().map(|field| field.name().clone()).collect())
+}
+
+pub(super) fn kinds(path: &Path) -> Result<Vec<(String, Kind)>, Error> {
+    const KINDS: [Kind; 6] = [Kind::Text, Kind::Bool, Kind::Int32, Kind::Int64, Kind::Float32, Kind::Float64];
+    let (_, metadata) = open(path)?;
+    let kind = |column: &arrow_schema::FieldRef| {
+        let kind = KINDS.into_iter().find(|kind| kind.arrow() == *column.data_type())?;
+        Some((column.name().clone(), kind))
+    };
+    Ok(metadata.schema().fields().iter().filter_map(kind).collect())
 }
 
 pub(super) fn metadata(path: &Path) -> Result<Vec<(String, String)>, Error> {

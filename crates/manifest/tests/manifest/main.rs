@@ -1,5 +1,6 @@
 //! Tables as their users read and write them.
 
+mod injection;
 mod tables;
 
 use std::path::{Path, PathBuf};
