@@ -4,6 +4,7 @@
 
 mod cli;
 mod digest;
+mod inputs;
 mod progress;
 mod run;
 mod summary;
@@ -11,6 +12,7 @@ mod table;
 
 pub use cli::{BoxArgs, Common, Exit, check_out, main, print, timestamp};
 pub use digest::{ColumnDigest, ImageDigest, Stats, column_digest, image_digest};
+pub use inputs::sweeps;
 pub use progress::{Bar, StepBar};
 pub use run::{Failed, Run};
 pub use summary::{count_summary, region_alerts, region_summary};

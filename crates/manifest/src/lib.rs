@@ -11,7 +11,8 @@
 //! Yes, to write tables whose columns have types, units and meanings that every reader sees ([`Schema`],
 //! [`TableWriter`], [`write_csv`]), to read such tables with errors that name the row ([`Source`]), and to draw exact
 //! samples of any number of rows in one pass ([`BottomK`]). [`injection`] builds the tasks of a search for
-//! gravitational lenses from a catalogue.
+//! gravitational lenses from a catalogue; `negatives` (feature `fits`) makes the galaxies that are no lenses, from sweeps
+//! to a validated sample. [`compare()`] says what differs between two manifests.
 //!
 //! # Example
 //!
@@ -42,12 +43,15 @@
 //!
 //! # Features
 //!
-//! - `fits` (default): tables in FITS files as inputs.
+//! - `fits` (default): tables in FITS files as inputs, and the module `negatives`.
 
 mod compare;
 mod error;
+mod gates;
 mod hash;
 pub mod injection;
+#[cfg(feature = "fits")]
+pub mod negatives;
 mod progress;
 mod provenance;
 mod publish;
@@ -58,6 +62,7 @@ mod write;
 
 pub use compare::{ColumnDifference, Comparison, ExperimentComparison, compare};
 pub use error::{Error, ErrorClass};
+pub use gates::{Gate, Severity};
 pub use hash::{HASH_VERSION, Key, SeededHash};
 pub use progress::Progress;
 pub use provenance::{Input, Provenance, TOOL};

@@ -171,6 +171,37 @@ impl Source {
         Ok(all)
     }
 
+    /// The rows at places (file, in the order of the source, and row of it), in that order; of Parquet only, whose pages
+    /// without such rows are not decoded.
+    ///
+    /// # Shape
+    ///
+    /// `places` ascend and name no row twice. The batches hold one row for each place.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::fold`]; for a place that is not there.
+    pub fn pick(&self, fields: &[Field<'_>], places: &[(usize, u64)]) -> Result<Vec<RecordBatch>, Error> {
+        let groups: Vec<&[(usize, u64)]> = places.chunk_by(|a, b| a.0 == b.0).collect();
+        let one = |group: &&[(usize, u64)]| {
+            let file = self
+                .files
+                .get(group[0].0)
+                .ok_or_else(|| Error::usage(format!("there is no file {}", group[0].0)))?;
+            let rows: Vec<u64> = group.iter().map(|&(_, row)| row).collect();
+            match file.format {
+                Format::Parquet => parquet::pick(file, fields, &rows).map_err(|e| e.at(&file.path)),
+                _ => Err(Error::bad(&file.path, "must be Parquet")),
+            }
+        };
+        let parts: Vec<Result<Vec<RecordBatch>, Error>> = groups.par_iter().map(one).collect();
+        let mut all = Vec::new();
+        for part in parts {
+            all.append(&mut part?);
+        }
+        Ok(all)
+    }
+
     /// Names of the columns of the first file, constants of its folders included.
     ///
     /// # Errors

@@ -191,6 +191,11 @@ impl<'a> TableWriter<'a> {
         append().map_err(|e| Error::parquet(self.part.path(), &e))
     }
 
+    /// Adds to the metadata what is known only at the end.
+    pub fn note(&mut self, key: impl Into<String>, value: impl Into<String>) {
+        self.file.append_key_value_metadata(KeyValue::new(key.into(), value.into()));
+    }
+
     /// Ends the file, puts it on disk and gives it its name.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 mod count;
 mod info;
 mod injection;
+mod negatives;
 mod quickstart;
 mod regions;
 mod verify;

@@ -3,7 +3,7 @@ use std::path::Path;
 
 use ::parquet::arrow::ProjectionMask;
 use ::parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
 };
 use arrow_array::{ArrayRef, RecordBatch};
 use rayon::prelude::*;
@@ -46,24 +46,64 @@ pub(super) fn rows(path: &Path) -> Result<u64, Error> {
     Ok(metadata.metadata().file_metadata().num_rows().unsigned_abs())
 }
 
+/// Which columns of a file are read, and how they become the fields asked for.
+struct Projection<'a> {
+    file: &'a SourceFile,
+    fields: &'a [Field<'a>],
+    /// Where each field stands among the columns of the file; `None` for those in the names of folders.
+    places: Vec<Option<usize>>,
+    /// The columns that are read, ascending.
+    read: Vec<usize>,
+    wanted: arrow_schema::SchemaRef,
+}
+
+impl<'a> Projection<'a> {
+    fn new(
+        file: &'a SourceFile,
+        fields: &'a [Field<'a>],
+        schema: &arrow_schema::Schema,
+    ) -> Result<Self, Error> {
+        let mut places = Vec::new();
+        for field in fields {
+            let found =
+                schema.fields().iter().position(|column| column.name().eq_ignore_ascii_case(field.name()));
+            if found.is_none() && constant(file, field.name()).is_none() {
+                return Err(missing(
+                    field.name(),
+                    schema.fields().iter().map(|column| column.name().as_str()),
+                ));
+            }
+            places.push(found);
+        }
+        let mut read: Vec<usize> = places.iter().flatten().copied().collect();
+        read.sort_unstable();
+        read.dedup();
+        Ok(Self { file, fields, places, read, wanted: Schema::new("", 0, fields).arrow() })
+    }
+
+    fn mask(&self, metadata: &ArrowReaderMetadata) -> ProjectionMask {
+        ProjectionMask::roots(metadata.parquet_schema(), self.read.iter().copied())
+    }
+
+    /// A batch as it was read, which starts at a row of the file.
+    fn batch(&self, batch: &RecordBatch, row: u64) -> Result<RecordBatch, Error> {
+        let column = |(field, place): (&Field<'_>, &Option<usize>)| match place {
+            Some(place) => cast::cast(batch.column(self.read.partition_point(|at| at < place)), field, row),
+            None => {
+                let text = constant(self.file, field.name()).unwrap_or_default();
+                cast::constant(text, field, batch.num_rows())
+            }
+        };
+        let columns: Result<Vec<ArrayRef>, Error> =
+            self.fields.iter().zip(&self.places).map(column).collect();
+        RecordBatch::try_new(self.wanted.clone(), columns?).map_err(|e| Error::bad(&self.file.path, e))
+    }
+}
+
 /// Row groups are shared between threads.
 pub(super) fn for_each(file: &SourceFile, fields: &[Field<'_>], step: &Step<'_>) -> Result<(), Error> {
     let (_, metadata) = open(&file.path)?;
-    let schema = metadata.schema();
-    // Where each field stands among the columns of the file, and where in what is read of them.
-    let mut places = Vec::new();
-    for field in fields {
-        let found =
-            schema.fields().iter().position(|column| column.name().eq_ignore_ascii_case(field.name()));
-        if found.is_none() && constant(file, field.name()).is_none() {
-            return Err(missing(field.name(), schema.fields().iter().map(|column| column.name().as_str())));
-        }
-        places.push(found);
-    }
-    let mut read: Vec<usize> = places.iter().flatten().copied().collect();
-    read.sort_unstable();
-    read.dedup();
-    let mask = ProjectionMask::roots(metadata.parquet_schema(), read.iter().copied());
+    let projection = Projection::new(file, fields, metadata.schema())?;
     let groups = metadata.metadata().row_groups();
     let mut first = 0;
     let starts: Vec<u64> = groups
@@ -74,38 +114,49 @@ pub(super) fn for_each(file: &SourceFile, fields: &[Field<'_>], step: &Step<'_>)
             start
         })
         .collect();
-    let wanted = Schema::new("", 0, fields).arrow();
     let group = |index: usize| -> Result<(), Error> {
-        let at = |e: ::parquet::errors::ParquetError| Error::parquet(&file.path, &e);
         // A handle of its own: readers of one file in several threads would move its position.
         let handle = File::open(&file.path).map_err(|e| Error::io(&file.path, &e))?;
         let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(handle, metadata.clone())
             .with_row_groups(vec![index])
-            .with_projection(mask.clone())
+            .with_projection(projection.mask(&metadata))
             .with_batch_size(BATCH_ROWS)
             .build()
-            .map_err(at)?;
+            .map_err(|e| Error::parquet(&file.path, &e))?;
         let mut row = starts[index];
         for batch in reader {
             let batch = batch.map_err(|e| Error::bad(&file.path, e))?;
-            let rows = batch.num_rows();
-            let columns: Result<Vec<ArrayRef>, Error> = fields
-                .iter()
-                .zip(&places)
-                .map(|(field, place)| match place {
-                    Some(place) => {
-                        let column = batch.column(read.partition_point(|at| at < place));
-                        cast::cast(column, field, row)
-                    }
-                    None => cast::constant(constant(file, field.name()).unwrap_or_default(), field, rows),
-                })
-                .collect();
-            let batch =
-                RecordBatch::try_new(wanted.clone(), columns?).map_err(|e| Error::bad(&file.path, e))?;
-            step(row, batch)?;
-            row += rows as u64;
+            step(row, projection.batch(&batch, row)?)?;
+            row += batch.num_rows() as u64;
         }
         Ok(())
     };
     (0..groups.len()).into_par_iter().map(group).reduce(|| Ok(()), Result::and)
+}
+
+/// Some rows, which ascend.
+pub(super) fn pick(file: &SourceFile, fields: &[Field<'_>], rows: &[u64]) -> Result<Vec<RecordBatch>, Error> {
+    let (handle, metadata) = open(&file.path)?;
+    let projection = Projection::new(file, fields, metadata.schema())?;
+    let total = metadata.metadata().file_metadata().num_rows().unsigned_abs() as usize;
+    let ranges =
+        rows.chunk_by(|a, b| a + 1 == *b).map(|run| run[0] as usize..run[run.len() - 1] as usize + 1);
+    let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(handle, metadata.clone())
+        .with_projection(projection.mask(&metadata))
+        .with_row_selection(RowSelection::from_consecutive_ranges(ranges, total))
+        .with_batch_size(BATCH_ROWS)
+        .build()
+        .map_err(|e| Error::parquet(&file.path, &e))?;
+    let mut done = 0;
+    let mut all = Vec::new();
+    for batch in reader {
+        let batch = batch.map_err(|e| Error::bad(&file.path, e))?;
+        // Errors name the first row of the batch, since the rows between are not read.
+        all.push(projection.batch(&batch, rows.get(done).copied().unwrap_or(0))?);
+        done += batch.num_rows();
+    }
+    if done != rows.len() {
+        return Err(Error::bad(&file.path, format_args!("gave {done} of {} rows", rows.len())));
+    }
+    Ok(all)
 }

@@ -1,6 +1,7 @@
 //! Tables as their users read and write them.
 
 mod injection;
+mod negatives;
 mod tables;
 
 use std::path::{Path, PathBuf};

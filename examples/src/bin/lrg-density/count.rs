@@ -1,6 +1,5 @@
-use crate::inputs::sweeps;
 use coaddkit_density::{Count, Counts, report_path};
-use coaddkit_examples::{Bar, BoxArgs, Common, Exit, Run, check_out, count_summary, print};
+use coaddkit_examples::{Bar, BoxArgs, Common, Exit, Run, check_out, count_summary, print, sweeps};
 use coaddkit_photometry::{Cut, lrg};
 use std::path::PathBuf;
 

@@ -1,6 +1,6 @@
 //! Which sweep files to read.
 
-use coaddkit_examples::Exit;
+use crate::cli::Exit;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
