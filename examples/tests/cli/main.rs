@@ -4,6 +4,8 @@ mod cache;
 mod count;
 mod cutout;
 mod info;
+mod injection;
+mod negatives;
 mod quickstart;
 mod regions;
 mod remote;

@@ -1,7 +1,8 @@
-use crate::inputs::{Refused, sweeps};
-use crate::remote::{self, Fetched, RemoteArgs, is_remote};
+use crate::remote::{self, Fetched, RemoteArgs};
 use coaddkit_density::{Count, Counts, report_path};
-use coaddkit_examples::{Bar, BoxArgs, Common, Exit, Run, check_out, count_summary, print};
+use coaddkit_examples::{
+    Bar, BoxArgs, Common, Exit, Refused, Run, check_out, count_summary, is_remote, print, sweeps,
+};
 use coaddkit_photometry::{Cut, lrg};
 use std::collections::HashMap;
 use std::path::PathBuf;

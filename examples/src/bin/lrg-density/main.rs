@@ -1,7 +1,6 @@
 //! Counts luminous red galaxies per brick, and selects regions by their density.
 
 mod count;
-mod inputs;
 mod regions;
 mod remote;
 

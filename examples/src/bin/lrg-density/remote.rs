@@ -1,9 +1,8 @@
 //! Sweeps that are elsewhere: fetched, verified, counted and let go, a few at a time.
 
-use crate::inputs::Refused;
 use coaddkit_cache::Unpublished;
 use coaddkit_density::{Count, Counts, Failure, FileError};
-use coaddkit_examples::{Exit, MoveArgs, MoveBar, destination, exit_of_error, exit_of_outcome};
+use coaddkit_examples::{Exit, MoveArgs, MoveBar, Refused, destination, exit_of_error, exit_of_outcome};
 use coaddkit_fits::{Fits, Level, Severity};
 use coaddkit_transfer::{Content, Destination, Finished, Item, Outcome, Plan, Progress, Transfer};
 use flate2::{Compression, GzBuilder};
@@ -12,7 +11,7 @@ use serde::Serialize;
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How files of other machines are read.
@@ -53,13 +52,6 @@ struct Desk {
     /// Counts by the name in the spool, until it is known that the file came whole.
     open: Mutex<HashMap<String, Counts>>,
     done: Mutex<Fetched>,
-}
-
-/// True for an address of another machine.
-pub fn is_remote(path: &Path) -> bool {
-    path.to_str().and_then(|text| text.split_once("://")).is_some_and(|(scheme, _)| {
-        ["http", "https", "s3", "s3a"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
-    })
 }
 
 /// Fetches these sweeps and counts them.

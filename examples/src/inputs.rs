@@ -1,7 +1,6 @@
 //! Which sweep files to read.
 
-use crate::remote::is_remote;
-use coaddkit_examples::Exit;
+use crate::cli::Exit;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +8,10 @@ use std::path::{Path, PathBuf};
 pub type Refused = (Exit, String);
 
 /// The files named on the command line or in a list, checked before any work.
+///
+/// # Errors
+///
+/// There is none, one is named twice, or the list cannot be read.
 pub fn sweeps(named: &[PathBuf], list: Option<&Path>, max: usize) -> Result<Vec<PathBuf>, Refused> {
     let mut paths = match list {
         Some(list) => read_list(list)?,
@@ -23,6 +26,30 @@ pub fn sweeps(named: &[PathBuf], list: Option<&Path>, max: usize) -> Result<Vec<
     refuse_unknown(&paths)?;
     refuse_repeats(&paths)?;
     Ok(paths)
+}
+
+/// As [`sweeps`], for jobs that read files of this machine only.
+///
+/// # Errors
+///
+/// As [`sweeps`], and for addresses of other machines.
+pub fn local_sweeps(named: &[PathBuf], list: Option<&Path>) -> Result<Vec<PathBuf>, Refused> {
+    let paths = sweeps(named, list, 0)?;
+    match paths.iter().find(|path| is_remote(path)) {
+        Some(url) => {
+            let what =
+                "is a remote address, which this job does not read; download the file and name its path";
+            Err((Exit::Usage, format!("{} {what}", url.display())))
+        }
+        None => Ok(paths),
+    }
+}
+
+/// True for an address of another machine.
+pub fn is_remote(path: &Path) -> bool {
+    path.to_str().and_then(|text| text.split_once("://")).is_some_and(|(scheme, _)| {
+        ["http", "https", "s3", "s3a"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
+    })
 }
 
 /// One path a line; blank lines and lines that start with `#` do not count.
