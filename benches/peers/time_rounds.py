@@ -6,23 +6,33 @@ The plan is {"rounds": N, "before": argv or null, "programs": [{"name", "argv"}]
 counted, and `before` runs, untimed, before each program. The result is {"least_rss", "programs": [{"name", "output",
 "failed", "rounds": [{"cpu", "wall", "rss"}]}]}: seconds of user and system time of the program and its children,
 seconds by the clock, and the largest resident set in bytes. Where a program prints `kernel_cpu=` and `kernel_wall=`,
-because it times a part of itself, those are the seconds. A program that fails once is not run again. A child starts
-as a copy of this process, so no resident set appears smaller than `least_rss`, its own.
+because it times a part of itself, those are the seconds. A program that fails once, or takes longer than LIMIT, is not
+run again. A child starts as a copy of this process, so no resident set appears smaller than `least_rss`, its own.
 """
 
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
+import threading
 import time
+
+# Seconds for one run of one program.
+LIMIT = 900
 
 
 def run(argv):
     start = time.perf_counter()
-    child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    child = subprocess.Popen(
+        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+    )
+    limit = threading.Timer(LIMIT, os.killpg, (child.pid, signal.SIGKILL))
+    limit.start()
     output = child.stdout.read().decode(errors="replace")
     _, status, usage = os.wait4(child.pid, 0)
+    limit.cancel()
     wall = time.perf_counter() - start
     child.returncode = os.waitstatus_to_exitcode(status)
     times = {"cpu": usage.ru_utime + usage.ru_stime, "wall": wall, "rss": usage.ru_maxrss * 1024}

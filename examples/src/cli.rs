@@ -1,5 +1,6 @@
-use clap::Args;
+use clap::{Args, ValueEnum};
 use coaddkit_density::Failure;
+use coaddkit_fits::Level;
 use coaddkit_sky::RegionBounds;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -54,6 +55,30 @@ impl From<Option<Failure>> for Exit {
             Some(Failure::Transient) => Self::Transient,
             Some(Failure::Missing) => Self::Missing,
             Some(Failure::BadData) => Self::BadData,
+        }
+    }
+}
+
+/// How thoroughly files are looked at.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Depth {
+    /// All HDUs are there, with all their bytes; in a cache: all files, as long as their markers say
+    Size,
+    /// Headers, tables and descriptors make sense
+    Structure,
+    /// CHECKSUM and DATASUM match where they are given, and in a cache the digests of the markers
+    Checksum,
+    /// Every column and every pixel decodes
+    Pixels,
+}
+
+impl From<Depth> for Level {
+    fn from(depth: Depth) -> Self {
+        match depth {
+            Depth::Size => Self::Size,
+            Depth::Structure => Self::Structure,
+            Depth::Checksum => Self::Checksum,
+            Depth::Pixels => Self::Pixels,
         }
     }
 }

@@ -11,7 +11,7 @@ mod run;
 mod summary;
 mod table;
 
-pub use cli::{BoxArgs, Common, Exit, check_out, main, print, timestamp};
+pub use cli::{BoxArgs, Common, Depth, Exit, check_out, main, print, timestamp};
 pub use digest::{ColumnDigest, ImageDigest, Stats, column_digest, image_digest};
 pub use inputs::{Refused, is_remote, local_sweeps, sweeps};
 pub use moves::{MoveArgs, MoveBar, destination, exit_of, exit_of_error, exit_of_outcome};

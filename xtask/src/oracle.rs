@@ -23,9 +23,9 @@ fn sweeps() -> Vec<PathBuf> {
     MINIATURE_SWEEPS.iter().map(|name| dir.join(name)).collect()
 }
 
-/// A binary as `release` builds it.
+/// A binary as the step `binaries` builds it.
 pub fn binary(name: &str) -> PathBuf {
-    files::target().join("release").join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+    files::target().join("debug").join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
 /// astropy and numpy recount every preset, with and without dereddening and a box.

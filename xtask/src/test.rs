@@ -56,11 +56,8 @@ const STEPS: &[Step] = &[
     ("fitsverify", fitsverify),
     ("vectors", reference),
     ("conformance", |_| conformance::step()),
-    ("release", |run| {
-        let binaries =
-            ["--bin", "lrg-density", "--bin", "fits-info", "--bin", "coadd-cache", "--bin", "cutout"];
-        run.cargo(&[&["build", "--release", "-p", "coaddkit-examples"][..], &binaries].concat()).into()
-    }),
+    // The step `tests` has built them: the same profile, the same features.
+    ("binaries", |run| run.cargo(&["build", "--workspace", "--bins"]).into()),
     ("oracle-python", |_| oracle::python()),
     ("oracle-c", |_| oracle::c()),
     ("oracle-written", |_| oracle::written()),

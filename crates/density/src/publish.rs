@@ -1,10 +1,11 @@
 //! Files that are whole or absent.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::Path;
+
+use tempfile::NamedTempFile;
 
 /// Writes a file so that its name never shows a part of it: into `.name.part-*` beside it, then to disk, then
 /// renamed over what was there.
@@ -27,47 +28,35 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// # }
 /// ```
 pub fn publish(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let (part, file) = part_file(path)?;
-    let result = fill(file, write).and_then(|()| fs::rename(&part, path).map_err(|e| at(path, &e)));
-    if result.is_err() {
-        // The first error is the one to tell; the part may even be gone.
-        let _ = fs::remove_file(&part);
-        return result;
-    }
-    sync_folder(path)
-}
-
-fn fill(file: File, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let mut out = BufWriter::with_capacity(1 << 18, file);
+    let part = part_file(path)?;
+    let mut out = BufWriter::with_capacity(1 << 18, part.as_file());
     write(&mut out)?;
-    out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
-}
-
-/// A new file beside `path`; the name is this process's own, also when several threads publish.
-fn part_file(path: &Path) -> io::Result<(PathBuf, File)> {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let name = path.file_name().ok_or_else(|| at(path, &io::ErrorKind::IsADirectory.into()))?;
-    loop {
-        let mut part = OsString::from(".");
-        part.push(name);
-        part.push(format!(".part-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
-        let part = path.with_file_name(part);
-        match OpenOptions::new().write(true).create_new(true).open(&part) {
-            Ok(file) => return Ok((part, file)),
-            // Left by a process that was killed and had the same number: take the next name.
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(e) => return Err(at(path, &e)),
-        }
-    }
-}
-
-/// Makes the rename itself durable, where folders can be opened.
-fn sync_folder(path: &Path) -> io::Result<()> {
+    out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+    part.persist(path).map_err(|e| at(path, &e.error))?;
     if cfg!(unix) {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // Makes the rename itself durable, where folders can be opened.
+        let folder = folder(path);
         File::open(folder)?.sync_all().map_err(|e| at(folder, &e))?;
     }
     Ok(())
+}
+
+/// A new file beside `path`, which is gone when it is dropped.
+fn part_file(path: &Path) -> io::Result<NamedTempFile> {
+    let name = path.file_name().ok_or_else(|| at(path, &io::ErrorKind::IsADirectory.into()))?;
+    let mut prefix = OsString::from(".");
+    prefix.push(name);
+    prefix.push(".part-");
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&prefix);
+    // A temporary file is private by default; a product has the permissions that the user's umask gives.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder(path)).map_err(|e| at(path, &e))
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn at(path: &Path, error: &io::Error) -> io::Error {
@@ -77,6 +66,7 @@ fn at(path: &Path, error: &io::Error) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn names(folder: &Path) -> Vec<String> {
         let mut names: Vec<String> =
@@ -121,6 +111,17 @@ mod tests {
         let failed = publish(&dir.path().join("b"), |out| out.write_all(b"new")).unwrap_err();
         assert!(failed.to_string().contains("/b: "), "{failed}");
         assert_eq!(names(dir.path()), ["a.csv", "b"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn others_may_read_what_is_published() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        publish(&dir.path().join("a"), |out| out.write_all(b"x")).unwrap();
+        fs::write(dir.path().join("b"), "x").unwrap();
+        let mode = |name: &str| fs::metadata(dir.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode("a"), mode("b"));
     }
 
     #[test]

@@ -266,10 +266,12 @@ impl Journey<'_, '_> {
 
     /// The origin has told what the bytes are.
     async fn meet(&mut self, version: Version, length: Option<u64>) -> Result<(), Error> {
-        if let (Some(share), Some(length)) = (&mut self.share, length)
-            && matches!(&self.sink, Some(Sink { store: Store::Memory(_), .. }))
-        {
-            share.shrink(Some(length));
+        if let (Some(share), Some(length), Some(sink)) = (&mut self.share, length, &mut self.sink) {
+            match &sink.store {
+                Store::Memory(_) => share.shrink(Some(length)),
+                _ if sink.wants_echo() && share.spare(length) => sink.keep_echo(),
+                _ => {}
+            }
         }
         let news = self.version != version || self.length != length || self.have() == 0;
         (self.version, self.length) = (version, length);

@@ -23,10 +23,15 @@ pub(crate) struct Sink {
     md5: Option<Md5>,
     check: Option<Box<dyn Check>>,
     first: Vec<u8>,
+    /// All bytes of a file on disk once more, so that whoever judges them need not read them back.
+    echo: Option<Pieces>,
 }
 
+/// Bytes, and the offset of each run of them.
+type Pieces = Vec<(u64, Bytes)>;
+
 pub(crate) enum Store {
-    Memory(Vec<(u64, Bytes)>),
+    Memory(Pieces),
     /// A file without a name.
     Spool(File),
     /// A file beside its final name.
@@ -64,7 +69,7 @@ impl Sink {
     pub(crate) fn new(store: Store, item: &Item, validate: Option<&dyn Validate>) -> Self {
         let md5 = matches!(item.expect.digest.as_deref(), Some(Digest::Md5(_))).then(Md5::new);
         let check = validate.map(|v| v.start(item));
-        Self { store, len: 0, sha256: Sha256::new(), md5, check, first: Vec::new() }
+        Self { store, len: 0, sha256: Sha256::new(), md5, check, first: Vec::new(), echo: None }
     }
 
     /// Forgets all bytes.
@@ -84,22 +89,33 @@ impl Sink {
     /// Takes the next bytes. Blocks.
     pub(crate) fn feed(&mut self, batch: Vec<Bytes>) -> io::Result<()> {
         batch.iter().for_each(|bytes| self.see(bytes));
-        match &mut self.store {
-            Store::Memory(pieces) => {
-                let mut at = self.len;
-                for bytes in batch {
-                    let len = bytes.len() as u64;
-                    pieces.push((at, bytes));
-                    at += len;
-                }
-                self.len = at;
-            }
+        let pieces = match &mut self.store {
+            Store::Memory(pieces) => Some(pieces),
             Store::Spool(file) | Store::Part(_, file) => {
                 write_all(file, &batch)?;
-                self.len += batch.iter().map(|bytes| bytes.len() as u64).sum::<u64>();
+                self.echo.as_mut()
             }
+        };
+        let mut at = self.len;
+        self.len += batch.iter().map(|bytes| bytes.len() as u64).sum::<u64>();
+        if let Some(pieces) = pieces {
+            pieces.extend(batch.into_iter().map(|bytes| {
+                let start = at;
+                at += bytes.len() as u64;
+                (start, bytes)
+            }));
         }
         Ok(())
+    }
+
+    /// Keeps in memory too what comes from now on.
+    pub(crate) fn keep_echo(&mut self) {
+        self.echo = Some(Vec::new());
+    }
+
+    /// Whether somebody is going to judge bytes of which none is there yet.
+    pub(crate) fn wants_echo(&self) -> bool {
+        self.check.is_some() && self.len == 0
     }
 
     fn see(&mut self, bytes: &[u8]) {
@@ -177,9 +193,10 @@ impl Sink {
         {
             return Err(format!("digest {found}, expected {expected}"));
         }
-        match self.check.take() {
-            Some(check) => check.finish(&content(&self.store, self.len)),
-            None => Ok(()),
+        let Some(check) = self.check.take() else { return Ok(()) };
+        match self.echo.take() {
+            Some(pieces) => check.finish(&Content { bytes: Stored::Memory(pieces.into()), len: self.len }),
+            None => check.finish(&content(&self.store, self.len)),
         }
     }
 
@@ -202,4 +219,39 @@ fn write_all(file: &mut File, batch: &[Bytes]) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_in_memory_is_not_read_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let item = Item::new("http://127.0.0.1/a", "a").unwrap();
+        let whole = |_: &Item, content: &Content<'_>| {
+            let mut bytes = [0; 16];
+            let n = content.read_at(&mut bytes, 0).map_err(|e| e.to_string())?;
+            if &bytes[..n] == b"one, two" { Ok(()) } else { Err(format!("{:?}", &bytes[..n])) }
+        };
+        let judged = |echo: bool, spoil: bool| {
+            let (part, file) = Part::create(&dir.path().join("a"), &std::sync::Arc::default()).unwrap();
+            let handle = file.try_clone().unwrap();
+            let mut sink = Sink::new(Store::Part(part, file), &item, Some(&whole));
+            assert!(sink.wants_echo());
+            if echo {
+                sink.keep_echo();
+            }
+            sink.feed(vec![Bytes::from_static(b"one"), Bytes::from_static(b", ")]).unwrap();
+            sink.feed(vec![Bytes::from_static(b"two")]).unwrap();
+            assert!(!sink.wants_echo());
+            if spoil {
+                handle.set_len(2).unwrap();
+            }
+            sink.judge(&item, false).1
+        };
+        assert_eq!((judged(false, false), judged(true, false)), (Ok(()), Ok(())));
+        assert!(judged(false, true).is_err(), "read from the disk");
+        assert_eq!(judged(true, true), Ok(()));
+    }
 }

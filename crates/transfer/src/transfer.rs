@@ -125,8 +125,8 @@ impl Transfer {
     }
 
     /// Bytes that files under way may take in memory. Default: 512 MiB. A file for an object store waits in
-    /// memory up to 32 MiB, and in a spool file if it is larger or memory is short; one for a folder goes to disk.
-    /// Less than 8 MiB is taken for 8 MiB.
+    /// memory up to 32 MiB, and in a spool file if it is larger or memory is short; one for a folder goes to disk,
+    /// and its bytes stay in memory too until they are validated while half of the memory is free. Less than 8 MiB is taken for 8 MiB.
     pub fn memory(mut self, bytes: u64) -> Self {
         self.memory = bytes;
         self

@@ -81,10 +81,9 @@ fn work(data: &Path, rows: usize, epochs: usize, bytes: usize, count: usize) -> 
     let first = data.join(format!("sweep-{bytes}.fits"));
     if !first.exists() {
         let part = data.join(format!("sweep-{bytes}.part"));
-        // Optimised, whatever this program was built as: it is a gigabyte of random numbers.
-        let mut cargo = tools::cargo();
-        cargo.args(["run", "--release", "--quiet", "-p", "xtask", "--", "sweep"]).arg(&part);
-        tools::succeed(cargo.args(["--rows", &rows.to_string(), "--lc", &epochs.to_string()]))?;
+        let mut generator = tools::own()?;
+        generator.arg("sweep").arg(&part);
+        tools::succeed(generator.args(["--rows", &rows.to_string(), "--lc", &epochs.to_string()]))?;
         std::fs::rename(&part, &first).map_err(|e| e.to_string())?;
     }
     let name = format!("{count} x {rows} rows x {bytes} B");

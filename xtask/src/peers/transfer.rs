@@ -43,10 +43,7 @@ pub fn run(quick: bool) -> Result<(), String> {
     let room = room(&dir, quick)?;
     let tree = room.path().join("tree");
     std::fs::create_dir_all(&tree).map_err(|e| format!("{}: {e}", tree.display()))?;
-    // Optimised, whatever this program was built as: it is gigabytes of noise.
-    let mut cargo = tools::cargo();
-    cargo.args(["run", "--release", "--quiet", "-p", "xtask", "--", "coadds"]).arg(&tree);
-    let made = tools::output(cargo.args(["--large", &bricks.to_string()]))?;
+    let made = tools::output(tools::own()?.arg("coadds").arg(&tree).args(["--large", &bricks.to_string()]))?;
     let (count, bytes) = size(&tree)?;
 
     let portal = Portal { log: false, ..Portal::default() };

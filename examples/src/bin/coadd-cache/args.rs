@@ -1,9 +1,8 @@
 //! The command line.
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 use coaddkit_cache::{Band, BrickList, BrickListError, CacheError, CoaddCache, FileSet, Thresholds};
-use coaddkit_examples::{Common, Exit, MoveArgs, destination, exit_of_error};
-use coaddkit_fits::Level;
+use coaddkit_examples::{Common, Depth, Exit, MoveArgs, destination, exit_of_error};
 use coaddkit_sky::BrickName;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -74,18 +73,11 @@ pub struct FillArgs {
 
 #[derive(clap::Args, Clone, Debug)]
 pub struct VerifyArgs {
-    #[command(flatten)]
-    pub what: WhatArgs,
     /// How thoroughly to look; each level includes those before it
     #[arg(long, value_enum, default_value_t = Depth::Checksum, value_name = "LEVEL")]
     pub level: Depth,
     #[command(flatten)]
-    pub limits: LimitArgs,
-    /// Do not sign requests to S3: public buckets
-    #[arg(long)]
-    pub no_sign_request: bool,
-    #[command(flatten)]
-    pub common: Common,
+    pub report: ReportArgs,
 }
 
 #[derive(clap::Args, Clone, Debug)]
@@ -156,29 +148,6 @@ impl LimitArgs {
 
     pub fn thresholds(self) -> Thresholds {
         Thresholds { pass_pct: self.pass, warn_pct: self.warn }
-    }
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Depth {
-    /// All files are there, as long as their markers say
-    Size,
-    /// Every HDU is there with all its bytes, and makes sense
-    Structure,
-    /// CHECKSUM and DATASUM match, and the digest of the marker
-    Checksum,
-    /// Every pixel decodes
-    Pixels,
-}
-
-impl From<Depth> for Level {
-    fn from(depth: Depth) -> Self {
-        match depth {
-            Depth::Size => Self::Size,
-            Depth::Structure => Self::Structure,
-            Depth::Checksum => Self::Checksum,
-            Depth::Pixels => Self::Pixels,
-        }
     }
 }
 

@@ -12,12 +12,12 @@ use serde_json::json;
 use std::io::IsTerminal;
 
 pub fn verify(args: &VerifyArgs) -> Exit {
-    run("coadd-cache verify", &args.what, args.level.into(), args.limits, args.no_sign_request, &args.common)
+    run("coadd-cache verify", &args.report, args.level.into())
 }
 
 /// What a list of the files says.
 pub fn report(args: &ReportArgs) -> Exit {
-    run("coadd-cache report", &args.what, Level::Size, args.limits, args.no_sign_request, &args.common)
+    run("coadd-cache report", args, Level::Size)
 }
 
 /// Looks at the cache on the threads asked for, with a bar.
@@ -45,25 +45,19 @@ pub fn look(
     found
 }
 
-fn run(
-    command: &'static str,
-    what: &WhatArgs,
-    level: Level,
-    limits: LimitArgs,
-    no_sign_request: bool,
-    common: &Common,
-) -> Exit {
+fn run(command: &'static str, args: &ReportArgs, level: Level) -> Exit {
+    let ReportArgs { what, limits, no_sign_request, common } = args;
     let run = Run::start(command);
     let ready = || {
         limits.check()?;
-        Ok((what.files()?, what.list()?, cache(&what.cache, no_sign_request)?))
+        Ok((what.files()?, what.list()?, cache(&what.cache, *no_sign_request)?))
     };
     let (files, bricks, cache) = match ready() {
         Ok(ready) => ready,
         Err((exit, why)) => return run.refuse(common, exit, &why),
     };
     match look(&cache, &bricks, files, level, common) {
-        Ok(found) => end(run, what, &cache, &bricks, &found, limits, common),
+        Ok(found) => end(run, what, &cache, &bricks, &found, *limits, common),
         Err(e) => {
             let exit = exit_of_cache_error(&e);
             run.refuse(common, exit, &e.to_string())

@@ -108,11 +108,12 @@ impl Route<'_> {
         let program = program("rclone")?;
         let names = self.list("rclone.txt", str::to_owned)?;
         let dest = match self.store {
+            // The slash at the end says that it is a folder: s3s-fs fails when it is asked whether it is an object.
             Some(store) => {
                 let (access, secret) = store.keys();
                 format!(
                     ":s3,provider=Other,access_key_id={access},secret_access_key={secret},endpoint='{}',\
-                     force_path_style=true:{}/rclone",
+                     force_path_style=true:{}/rclone/",
                     store.endpoint(),
                     store.bucket()
                 )
@@ -146,7 +147,11 @@ impl Route<'_> {
         let program = program("s5cmd")?;
         let tree = format!("{}/", self.tree.display());
         let (dest, streams) = (format!("{}/", self.dest("s5cmd")), self.streams.to_string());
-        let args = ["--numworkers", &streams, "sync", "--size-only", "--exclude", "*.txt", &tree, &dest];
+        // It does not look at AWS_ENDPOINT_URL.
+        let endpoint = self.store.map(Store::endpoint).unwrap_or_default();
+        let args = ["--endpoint-url", &endpoint, "--numworkers", &streams];
+        let what = ["sync", "--size-only", "--exclude", "*.txt", &tree, &dest];
+        let args = [&args[..], &what].concat();
         Ok((format!("{}, from local files", version(&program, &["version"])), words(&program, &args)))
     }
 
