@@ -105,7 +105,7 @@ pub struct Common {
     #[arg(long)]
     pub force: bool,
     /// Also write the report of the run to DIR/report.json
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = folder)]
     pub report: Option<PathBuf>,
     /// Print the report of the run as one line of JSON, the last line of stdout
     #[arg(long)]
@@ -113,6 +113,34 @@ pub struct Common {
     /// No progress and no tables
     #[arg(long)]
     pub quiet: bool,
+}
+
+/// A folder that is there or can be made: not a file.
+///
+/// # Errors
+///
+/// Why it cannot.
+pub fn folder(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let above = path.ancestors().find(|above| above.exists());
+    match above.filter(|above| !above.is_dir()) {
+        Some(file) => Err(format!("{} is a file, not a folder", file.display())),
+        None => Ok(path),
+    }
+}
+
+/// A file that can be written: in a folder that is there, and not a folder itself.
+///
+/// # Errors
+///
+/// Why it cannot.
+pub fn new_file(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !above.is_dir() {
+        return Err(format!("there is no folder {}", above.display()));
+    }
+    if path.is_dir() { Err("it is a folder".to_owned()) } else { Ok(path) }
 }
 
 impl Common {
@@ -199,7 +227,7 @@ pub fn print(text: &str) {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
-            eprintln!("cannot write to stdout: {e}");
+            say!("cannot write to stdout: {e}");
             std::process::exit(Exit::Transient.code().into());
         }
         _ => {}

@@ -2,6 +2,15 @@
 
 #![forbid(unsafe_code)]
 
+/// `eprintln!` that goes on where nobody reads any more: a job does not end because its screen was closed.
+#[macro_export]
+macro_rules! say {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), $($text)*);
+    }};
+}
+
 mod cli;
 mod digest;
 mod inputs;
@@ -11,7 +20,7 @@ mod run;
 mod summary;
 mod table;
 
-pub use cli::{BoxArgs, Common, Depth, Exit, check_out, main, print, timestamp};
+pub use cli::{BoxArgs, Common, Depth, Exit, check_out, folder, main, new_file, print, timestamp};
 pub use digest::{ColumnDigest, ImageDigest, Stats, column_digest, image_digest};
 pub use inputs::{Refused, is_remote, local_sweeps, sweeps};
 pub use moves::{MoveArgs, MoveBar, destination, exit_of, exit_of_error, exit_of_outcome};

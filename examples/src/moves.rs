@@ -130,7 +130,7 @@ const MANY: u64 = 20;
 /// The progress of a transfer: a bar on a terminal, a line a minute elsewhere, nothing when quiet.
 pub struct MoveBar {
     bar: ProgressBar,
-    files: u64,
+    files: AtomicU64,
     bytes: AtomicU64,
     /// Lines about files that did not come.
     said: AtomicU64,
@@ -150,7 +150,7 @@ impl MoveBar {
         }
         let log = (!quiet && !terminal).then(|| Mutex::new(Instant::now() + EVERY));
         let (bytes, said) = Default::default();
-        Self { bar, files, bytes, said, loud: !quiet, log }
+        Self { bar, files: files.into(), bytes, said, loud: !quiet, log }
     }
 
     /// Takes the bar off the terminal.
@@ -166,18 +166,28 @@ impl MoveBar {
 }
 
 impl Progress for MoveBar {
+    fn begin(&self, files: usize) {
+        self.files.store(files as u64, Ordering::Relaxed);
+        self.bar.set_length(files as u64);
+        self.bar.reset_elapsed();
+    }
+
     fn bytes(&self, bytes: u64) {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     fn finished(&self, item: &Item, finished: &Finished) {
         self.bar.set_message(self.message());
+        if matches!(finished.outcome, Outcome::Cancelled) {
+            // It has not been tried, and there may be a hundred thousand of them.
+            return;
+        }
         self.bar.inc(1);
         if let Some(reason) = finished.outcome.reason().filter(|_| self.loud) {
             let word = finished.outcome.word();
             match self.said.fetch_add(1, Ordering::Relaxed) {
-                ..MANY => self.bar.suspend(|| eprintln!("{word}: {}: {reason}", item.source())),
-                MANY => self.bar.suspend(|| eprintln!("… further files that did not come are in the report")),
+                ..MANY => self.bar.suspend(|| say!("{word}: {}: {reason}", item.source())),
+                MANY => self.bar.suspend(|| say!("… further files that did not come are in the report")),
                 _ => {}
             }
         }
@@ -187,8 +197,12 @@ impl Progress for MoveBar {
             *next += EVERY;
             let done = self.bar.position();
             let each = self.bar.elapsed().as_secs_f64() / done.max(1) as f64;
-            let left = self.files.saturating_sub(done) as f64 * each;
-            eprintln!("{done}/{} files, {}, about {left:.0} s left", self.files, self.message());
+            let left = self.files.load(Ordering::Relaxed).saturating_sub(done) as f64 * each;
+            say!(
+                "{done}/{} files, {}, about {left:.0} s left",
+                self.files.load(Ordering::Relaxed),
+                self.message()
+            );
         }
     }
 }

@@ -44,7 +44,7 @@ impl Bar {
     pub fn file_done(&self, bytes: u64, failed: Option<&str>) {
         self.bar.set_message(format!("{}/{} files", self.done() + 1, self.files));
         if let Some(why) = failed {
-            self.bar.suspend(|| eprintln!("failed: {why}"));
+            self.bar.suspend(|| say!("failed: {why}"));
         }
         self.bytes(bytes);
     }
@@ -65,7 +65,7 @@ impl Progress for Bar {
             let seconds = self.bar.elapsed().as_secs_f64();
             let rate = at as f64 / seconds / 1e6;
             let left = (of.saturating_sub(at)) as f64 / (at as f64 / seconds).max(1.0);
-            eprintln!(
+            say!(
                 "{}/{} files, {:.1} of {:.1} GB, {rate:.0} MB/s, about {left:.0} s left",
                 self.done(),
                 self.files,
@@ -84,7 +84,7 @@ impl Progress for Bar {
                 text.truncate(at);
                 text.push_str("… (whole in the report)");
             }
-            self.bar.suspend(|| eprintln!("failed: {text}"));
+            self.bar.suspend(|| say!("failed: {text}"));
         }
     }
 }
@@ -133,7 +133,7 @@ impl coaddkit_manifest::Progress for StepBar {
             let rate = at as f64 / self.bar.elapsed().as_secs_f64().max(1e-3);
             let left = of.saturating_sub(at) as f64 / rate.max(1.0);
             let step = self.bar.message();
-            eprintln!("{step}: {at} of {of} rows, {rate:.0} rows/s, about {left:.0} s left");
+            say!("{step}: {at} of {of} rows, {rate:.0} rows/s, about {left:.0} s left");
         }
     }
 }

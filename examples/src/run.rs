@@ -63,7 +63,7 @@ impl Run {
 
     /// Says on stderr why the run ends here, and ends it.
     pub fn refuse(self, common: &Common, exit: Exit, reason: &str) -> Exit {
-        eprintln!("{}: {reason}", self.command);
+        say!("{}: {reason}", self.command);
         let mut run = self;
         run.failures.push(Failed {
             item: run.command.to_owned(),
@@ -102,7 +102,7 @@ impl Run {
                 coaddkit_density::publish(&dir.join("report.json"), |out| writeln!(out, "{report:#}"))
             });
             if let Err(e) = written {
-                eprintln!("{}: cannot write the report to {}: {e}", self.command, dir.display());
+                say!("{}: cannot write the report to {}: {e}", self.command, dir.display());
                 exit = if exit == Exit::Complete { Exit::Transient } else { exit };
             }
         }

@@ -83,6 +83,8 @@ pub struct Stamp {
     pub origin: [i64; 2],
     /// Pixels that came from the images of other bricks, and which.
     pub neighbors: BTreeMap<BrickName, usize>,
+    /// Images of other bricks that are not cached, and that it lacks pixels of.
+    pub lacking: Vec<(BrickName, Product)>,
     /// World coordinates of the stamp's pixels.
     pub wcs: Wcs,
 }
@@ -142,6 +144,7 @@ impl<'c> Cutter<'c> {
             complete: cutout.is_complete(),
             origin: cutout.origin(),
             neighbors: BTreeMap::new(),
+            lacking: Vec::new(),
             wcs,
         };
         for (plane, &product) in planes.iter().zip(products) {
@@ -187,7 +190,10 @@ impl<'c> Cutter<'c> {
                 planes.push(match self.plane(brick, product) {
                     Ok(plane) => Some(plane),
                     // A brick that is not there is the edge of the survey, or of a band.
-                    Err(CacheError::Missing { .. }) => None,
+                    Err(CacheError::Missing { .. }) => {
+                        stamp.lacking.push((brick, product));
+                        None
+                    }
                     Err(error) => return Err(error),
                 });
             }

@@ -7,7 +7,7 @@ use crate::marker::{MARKER, Marker};
 use bytes::Bytes;
 use coaddkit_fits::{Fits, Header};
 use coaddkit_sky::BrickName;
-use coaddkit_transfer::{Destination, Error as TransferError};
+use coaddkit_transfer::{Destination, Entry, Error as TransferError};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -44,6 +44,8 @@ pub struct CoaddCache {
 pub(crate) struct Listing {
     pub files: BTreeMap<String, u64>,
     pub marker: Option<u64>,
+    /// Why the folder could not be looked into.
+    pub trouble: Option<String>,
 }
 
 impl Listing {
@@ -147,7 +149,12 @@ impl CoaddCache {
     pub(crate) async fn list(&self, bricks: &[BrickName]) -> Result<Contents, CacheError> {
         let names: Vec<&str> = bricks.iter().map(BrickName::as_str).collect();
         let mut contents = Contents::new();
-        for entry in self.place.list_folders(&names).await? {
+        let entries = match self.place.list_folders(&names).await {
+            // One folder that cannot be read does not keep the others from being listed.
+            Err(_) if self.place.as_folder().is_some() => self.list_each(bricks, &mut contents).await,
+            entries => entries?,
+        };
+        for entry in entries {
             let Some((brick, name)) = entry.name.split_once('/') else { continue };
             if let Ok(brick) = brick.parse()
                 && !name.contains('/')
@@ -156,6 +163,18 @@ impl CoaddCache {
             }
         }
         Ok(contents)
+    }
+
+    /// As [`Self::list`], brick by brick; what cannot be read is noted.
+    async fn list_each(&self, bricks: &[BrickName], contents: &mut Contents) -> Vec<Entry> {
+        let mut entries = Vec::new();
+        for &brick in bricks {
+            match self.place.list_folders(&[brick.as_str()]).await {
+                Ok(more) => entries.extend(more),
+                Err(e) => contents.entry(brick).or_default().trouble = Some(e.to_string()),
+            }
+        }
+        entries
     }
 
     /// The bricks that the cache has anything of, in the order of names.

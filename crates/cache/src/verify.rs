@@ -143,6 +143,11 @@ impl Verify {
         let mut tally = Tally::new(cache, brick);
         let mut looked = Vec::new();
         let mut bytes_read = 0;
+        if let Some(trouble) = &listing.trouble {
+            self.files.products().iter().for_each(|&product| tally.missing(product));
+            tally.fail(BrickState::Failed, trouble.clone());
+            return Looked { record: tally.record(), problems: Vec::new(), bytes_read };
+        }
         let marker = match listing.marker {
             Some(_) => cache.block_on(cache.marker(brick)),
             None => Ok(None),
@@ -171,8 +176,10 @@ impl Verify {
                 what,
             }));
         }
-        if listing.marker.is_none() && tally.is_complete() {
-            tally.fail(BrickState::Failed, "all files are there, but the marker is not".to_owned());
+        if tally.is_complete()
+            && let Some(why) = not_vouched(brick, &self.files, listing, marker.as_ref())
+        {
+            tally.fail(BrickState::Failed, why);
         }
         Looked { record: tally.record(), problems: looked, bytes_read }
     }
@@ -218,6 +225,25 @@ impl Verify {
         found.extend(flaws(Vec::from(bytes), self.level));
         found
     }
+}
+
+/// Why a brick whose files are all there is not complete: nobody says that they are the right ones.
+fn not_vouched(
+    brick: BrickName,
+    files: &FileSet,
+    listing: &Listing,
+    marker: Option<&Marker>,
+) -> Option<String> {
+    if listing.marker.is_none() {
+        return Some("all files are there, but the marker is not".to_owned());
+    }
+    let marker = marker?;
+    let mut names = files.products().iter().map(|product| product.file_name(brick));
+    if let Some(name) = names.find(|name| marker.file(name).is_none()) {
+        return Some(format!("the marker does not name {name}"));
+    }
+    let lost = marker.files.iter().find(|file| !listing.files.contains_key(&file.name))?;
+    Some(format!("the marker names {}, which is not there", lost.name))
 }
 
 struct Looked {

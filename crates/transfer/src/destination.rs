@@ -102,6 +102,9 @@ impl Destination {
         match location.split_once("://") {
             Some((scheme, rest)) if ["s3", "s3a"].iter().any(|s3| scheme.eq_ignore_ascii_case(s3)) => {
                 let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+                if bucket.is_empty() {
+                    return Err(Error::usage(location, "it names no bucket"));
+                }
                 let store = s3.store(bucket, &crate::HostPolicy::default(), &crate::Timeouts::default())?;
                 Self::named(Arc::new(store), prefix.trim_end_matches('/'), format!("s3://{bucket}"))
             }

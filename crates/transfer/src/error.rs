@@ -16,6 +16,8 @@ pub enum ErrorKind {
     BadData,
     /// The destination cannot be written: full, read-only, no permission, no such bucket. The run stops.
     Destination,
+    /// One file of the destination cannot be read or written: something else stands in its place.
+    File,
     /// The host was given up, by the ban guard or because it answers nothing; running again later may help.
     HostStopped,
     /// The time for the run was over.
@@ -42,7 +44,7 @@ impl Error {
 
     /// An error of the file system at the destination.
     pub(crate) fn local(path: &Path, error: &io::Error) -> Self {
-        let kind = if spoils_the_run(error) { ErrorKind::Destination } else { ErrorKind::Refused };
+        let kind = if spoils_the_run(error) { ErrorKind::Destination } else { ErrorKind::File };
         Self::new(kind, path.display(), error)
     }
 

@@ -31,6 +31,38 @@ pub(crate) struct Shared<'a> {
     pub discard: Arc<AtomicBool>,
     pub progress: &'a dyn Progress,
     pub tally: Tally,
+    pub settling: Settling,
+}
+
+/// Files that are about to get their names, which the end of a run waits for: it does not say of a file that it is
+/// not there, and a moment later it is.
+#[derive(Debug, Default)]
+pub(crate) struct Settling {
+    count: AtomicU64,
+    ending: AtomicBool,
+}
+
+impl Settling {
+    /// No file settles from now on.
+    pub(crate) fn end(&self) {
+        self.ending.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.count.load(Ordering::Relaxed) == 0
+    }
+
+    /// Waits for ever where the run is ending.
+    async fn begin(&self) {
+        if self.ending.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+        add(&self.count, 1);
+    }
+
+    fn done(&self) {
+        self.count.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -182,6 +214,9 @@ impl Journey<'_, '_> {
                 sink.reread().map_err(failed)?;
                 if sidecar.length.is_none_or(|length| sink.len <= length) {
                     return Ok((sink, sidecar.version, sidecar.length));
+                }
+                if let Store::Part(part, _) = &mut sink.store {
+                    part.forget();
                 }
                 sink.reset(&item, validate.as_deref()).map_err(failed)?;
                 return Ok((sink, Version::default(), None));

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::{Digest, Error, Item};
+use crate::{Digest, Error, ErrorKind, Item};
 
 /// How the journey of a file ended.
 #[derive(Clone, Debug)]
@@ -65,12 +65,15 @@ impl Outcome {
         matches!(self, Self::Published(_) | Self::Present { .. })
     }
 
-    /// Why it is not there, for people.
+    /// Why it is not there, for people; with the place where that is not the source.
     pub fn reason(&self) -> Option<String> {
         match self {
             Self::Published(_) | Self::Present { .. } => None,
             Self::NotFound { status } => Some(format!("not found ({status})")),
             Self::Quarantined { reason, .. } => Some(reason.clone()),
+            Self::GaveUp(error) if matches!(error.kind(), ErrorKind::Destination | ErrorKind::File) => {
+                Some(error.to_string())
+            }
             Self::GaveUp(error) => Some(error.what().to_owned()),
             Self::Cancelled => Some("cancelled".to_owned()),
         }
@@ -93,6 +96,11 @@ pub struct Finished {
 ///
 /// A closure of an [`Item`] and how it [`Finished`] is one, and so is `()`, which does nothing.
 pub trait Progress: Send + Sync {
+    /// The run begins, and so many files are to be moved.
+    fn begin(&self, files: usize) {
+        let _ = files;
+    }
+
     /// `bytes` more have come; those that come again after a failure count again.
     fn bytes(&self, bytes: u64) {
         let _ = bytes;

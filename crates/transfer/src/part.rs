@@ -97,15 +97,18 @@ impl Part {
         };
         let path = part_path(target);
         lock().insert(path.clone());
-        if fs::rename(left, &path).is_err() {
+        // First beside the new name, so that a run that ends here leaves what it found.
+        let told = fs::copy(sidecar_path(left), sidecar_path(&path)).is_ok();
+        if !told || fs::rename(left, &path).is_err() {
             // There is only a sidecar, or somebody else was faster and has read it.
             lock().remove(&path);
             remove(left);
+            remove(&path);
             return None;
         }
-        // The sidecar is written anew once the origin has said that the version still holds.
         let _ = fs::remove_file(sidecar_path(left));
-        let part = Self::of(path, target, discard);
+        let mut part = Self::of(path, target, discard);
+        (part.described, part.resumable) = (true, true);
         let file = OpenOptions::new().read(true).write(true).open(&part.path).ok()?;
         Some((part, file, sidecar))
     }
@@ -143,6 +146,9 @@ impl Part {
     /// The bytes are of no use to a later run.
     pub(crate) fn forget(&mut self) {
         self.resumable = false;
+        if std::mem::take(&mut self.described) {
+            let _ = fs::remove_file(sidecar_path(&self.path));
+        }
     }
 }
 
@@ -298,8 +304,16 @@ mod tests {
         assert_eq!(names(&dir.path().join("a")).len(), 3);
         fs::remove_file(&target).unwrap();
 
+        // Whoever takes it over and ends before a byte has come leaves it as it was.
         let (part, _, sidecar) = Part::adopt(&left, &target, "s", &discard).unwrap();
         assert_eq!((sidecar.version, sidecar.length), (version(), Some(9)));
+        let left = part.path.clone();
+        drop(part);
+        assert_eq!(names(&dir.path().join("a")).len(), 2);
+        let (mut part, _, sidecar) = Part::adopt(&left, &target, "s", &discard).unwrap();
+        assert_eq!((sidecar.version, sidecar.length), (version(), Some(9)));
+        part.forget();
+        assert_eq!(names(&dir.path().join("a")).len(), 1, "what it no longer is is not told");
         drop(part);
         assert!(names(&dir.path().join("a")).is_empty());
     }

@@ -8,7 +8,7 @@ use std::time::Instant;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use crate::destination::{Found, Listing};
-use crate::fetch::{self, Shared, Tally};
+use crate::fetch::{self, Settling, Shared, Tally};
 use crate::http::Http;
 use crate::ledger::{Ledger, Record};
 use crate::memory::Memory;
@@ -58,12 +58,14 @@ pub(crate) async fn run(transfer: &Transfer, plan: &Plan, progress: &dyn Progres
         discard: Arc::new(AtomicBool::new(false)),
         progress,
         tally: Tally::default(),
+        settling: Settling::default(),
     };
     let listing = if transfer.existing == Existing::Replace && transfer.destination.as_folder().is_none() {
         Listing::default()
     } else {
         Listing::of(&transfer.destination, plan).await?
     };
+    progress.begin(plan.items().len());
     let (mut queues, mut found) = run.sort(&shared, listing, &noted)?;
     drop(noted);
     run.drive(&shared, &mut queues, &mut found, start).await;
@@ -186,6 +188,12 @@ impl Run<'_> {
                 }
             }
         };
+        shared.settling.end();
+        while !shared.settling.is_quiet() {
+            let Some((_, finished)) = under_way.next().await else { break };
+            open.remove(&(finished.index as u32));
+            self.end(finished);
+        }
         drop(under_way);
         let mut left: Vec<u32> =
             queues.iter().flat_map(|queue| &queue.waiting).copied().chain(open).collect();

@@ -1,7 +1,7 @@
 //! Says what is in FITS files: HDUs, shapes, columns, compression.
 
 use clap::Parser;
-use coaddkit_examples::{Exit, Stats, Table, column_digest, image_digest, main as run_main, print};
+use coaddkit_examples::{Exit, Stats, Table, column_digest, image_digest, main as run_main, print, say};
 use coaddkit_fits::{Error, ErrorClass, ErrorKind, Fits, Hdu, HduKind};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -54,7 +54,7 @@ fn main() -> ExitCode {
                 print(&text(path, &hdus, args.brief));
             }
             if let Some(error) = error {
-                eprintln!("fits-info: {error}");
+                say!("fits-info: {error}");
                 worst = worst.worse(exit_of(&error));
             }
         }

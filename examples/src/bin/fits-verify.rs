@@ -1,7 +1,7 @@
 //! Says whether FITS files are whole and undamaged.
 
 use clap::Parser;
-use coaddkit_examples::{Bar, Common, Depth, Exit, Run, Table, main as run_main, print};
+use coaddkit_examples::{Bar, Common, Depth, Exit, Run, Table, main as run_main, print, say};
 use coaddkit_fits::{ErrorKind, Finding, Fits, Level, Severity, verify};
 use rayon::prelude::*;
 use serde_json::{Value, json};
@@ -90,7 +90,7 @@ fn check(args: &Args) -> Exit {
     if common.quiet {
         // Nothing but what is wrong.
         for (file, why) in checked.iter().filter_map(|file| Some((file, file.why()?))) {
-            eprintln!("{}: {why}", file.path.display());
+            say!("{}: {why}", file.path.display());
         }
     } else if !common.json {
         print(&text(&checked, &found.skipped, level));

@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use coaddkit_density::{Count, InputNames, Regions, read_bricks, read_counts};
-use coaddkit_examples::{Bar, Exit, count_summary, main as run_main, print, region_summary};
+use coaddkit_examples::{Bar, Exit, count_summary, main as run_main, print, region_summary, say};
 use coaddkit_photometry::lrg;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -24,7 +24,7 @@ fn main() -> ExitCode {
         match run(&workspace.join("fixtures"), &out) {
             Ok(()) => Exit::Complete,
             Err((exit, reason)) => {
-                eprintln!("quickstart: {reason}");
+                say!("quickstart: {reason}");
                 exit
             }
         }

@@ -2,6 +2,7 @@
 
 mod fill;
 mod kill;
+mod slips;
 mod stores;
 mod verify;
 

@@ -109,6 +109,11 @@ impl Brick {
             trouble: None,
             replaced: 0,
         };
+        if let Some(trouble) = &listing.trouble {
+            brick.unknown = fill.files.products().to_vec();
+            brick.trouble = Some(trouble.clone());
+            return brick;
+        }
         let marker = match listing.marker {
             None => None,
             // An empty one needs no reading.

@@ -86,6 +86,10 @@ impl Tracker<'_> {
 }
 
 impl Progress for Tracker<'_> {
+    fn begin(&self, files: usize) {
+        self.progress.begin(files);
+    }
+
     fn bytes(&self, bytes: u64) {
         self.progress.bytes(bytes);
     }

@@ -1,6 +1,6 @@
 //! What a second run does, and what it leaves alone.
 
-use coaddkit_cache::{BrickList, BrickState, KnownAbsent, MARKER, write_csv};
+use coaddkit_cache::{Band, BrickList, BrickState, KnownAbsent, Level, MARKER, Product, Verify, write_csv};
 use coaddkit_testkit::{CoaddTree, Coverage, Fault};
 
 use crate::help::*;
@@ -271,4 +271,29 @@ fn some_bricks_of_many() {
     assert_eq!(states(&filled).iter().map(|s| s.0).collect::<Vec<_>>(), ["0003m002", "0001p000"]);
     assert_eq!(filled.complete_before, 2);
     assert_eq!(asked(&origin), [""; 0]);
+}
+
+/// A folder that cannot be read is the failure of its brick, and a link that leads nowhere is no file.
+#[cfg(unix)]
+#[test]
+fn one_folder_that_cannot_be_read() {
+    use std::os::unix::fs::symlink;
+    let tree = small();
+    let place = folder();
+    let origin = serve(&tree);
+    let root = place.cache.place().as_folder().unwrap();
+    std::fs::create_dir_all(root.join("0003m002")).unwrap();
+    symlink("0001p000", root.join("0001p000")).unwrap();
+    let dangling = Product::Image(Band::G).file_name("0003m002".parse().unwrap());
+    symlink("nowhere", root.join("0003m002").join(dangling)).unwrap();
+    let filled = place.fill(grz(), &origin).run(&all(&tree), &()).unwrap();
+    let expected =
+        [BrickState::Complete, BrickState::Failed, BrickState::Complete].map(|state| state.to_string());
+    let found: Vec<String> = filled.records.iter().map(|record| record.state.to_string()).collect();
+    assert_eq!(found, expected, "{:?}", filled.records);
+    assert!(filled.records[1].error.as_ref().unwrap().contains("0001p000: "), "{:?}", filled.records[1]);
+    let verified = Verify::new(grz(), Level::Checksum).run(&place.cache, &all(&tree), &|_| {}).unwrap();
+    let found: Vec<String> = verified.records.iter().map(|record| record.state.to_string()).collect();
+    assert_eq!(found, expected);
+    assert_eq!(verified.problems, []);
 }

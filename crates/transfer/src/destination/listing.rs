@@ -130,7 +130,11 @@ fn folder(path: &Path, wanted: &[(String, u32)]) -> Result<Vec<(u32, Found)>, Er
         let entry = entry.map_err(|e| Error::local(path, &e))?;
         let Ok(name) = entry.file_name().into_string() else { continue };
         if let Some(number) = by_name.get(&*name) {
-            let meta = std::fs::metadata(entry.path()).map_err(|e| Error::local(&entry.path(), &e))?;
+            // A link that leads nowhere is no file, and is replaced by one.
+            let meta = match std::fs::metadata(entry.path()) {
+                Err(e) if super::folder::is_absent(&e) => continue,
+                meta => meta.map_err(|e| Error::local(&entry.path(), &e))?,
+            };
             if meta.is_file() {
                 found.entry(*number).or_default().bytes = Some(meta.len());
             }

@@ -31,8 +31,12 @@ impl Journey<'_, '_> {
         let sync = matches!(&transfer.destination.place, Place::Folder { sync: true, .. });
         let Some(sink) = self.sink.take() else { unreachable!("the sink is at home between two jobs") };
         let bytes = sink.len;
+        let settling = &self.shared.settling;
+        settling.begin().await;
         // One trip for judging and renaming, since small files are many.
-        let (seen, put) = match blocking(move || Ok(judge(sink, &item, pages, sync))).await? {
+        let judged = blocking(move || Ok(judge(sink, &item, pages, sync))).await;
+        settling.done();
+        let (seen, put) = match judged? {
             Judged::Lost(e) => return Err(self.disk_error(&e)),
             Judged::Bad(sink, seen, why) => {
                 self.sink = Some(*sink);

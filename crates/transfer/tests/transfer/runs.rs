@@ -132,6 +132,26 @@ fn a_cancelled_run_accounts_for_every_file() {
     }
 }
 
+/// A file that gets its name while the run ends is not said to be cancelled.
+#[test]
+fn what_gets_its_name_at_the_end_is_accounted_for() {
+    let files = files(7);
+    let place = &places()[0];
+    let origin = origin(&files);
+    let cancel = Cancel::default();
+    let stop = cancel.clone();
+    let judge = move |_: &Item, _: &coaddkit_transfer::Content<'_>| {
+        stop.cancel();
+        std::thread::sleep(Duration::from_millis(300));
+        Ok(())
+    };
+    let transfer = hasty(place).cancel(&cancel).validate(judge);
+    let report = run(&transfer, &plan(&origin, &files));
+    let there = place.destination.list_blocking("").unwrap().len() as u64;
+    assert!(there >= 1 && report.counts.published == there, "{:?}, {there} are there", report.counts);
+    assert_eq!(report.counts.published + report.counts.cancelled, 7);
+}
+
 #[test]
 fn progress_is_told_and_every_file_ends_once() {
     let files = files(14);

@@ -157,10 +157,14 @@ pub type Refused = (Exit, String);
 impl WhatArgs {
     pub fn list(&self) -> Result<BrickList, Refused> {
         let path = Path::new(&self.bricks);
-        let names =
-            !path.exists() && self.bricks.split(',').all(|name| name.trim().parse::<BrickName>().is_ok());
-        let list = if names { BrickList::named(&self.bricks) } else { BrickList::read(path) };
-        list.map_err(|e| {
+        let is_name = |name: &str| name.trim().parse::<BrickName>().is_ok();
+        // What looks like no path is a name, be it a wrong one.
+        let names = !path.exists()
+            && (!self.bricks.contains(['/', '.', '\\']) || self.bricks.split(',').any(is_name));
+        if names {
+            return BrickList::named(&self.bricks).map_err(|e| (Exit::Usage, format!("--{e}")));
+        }
+        BrickList::read(path).map_err(|e| {
             let exit = if matches!(e, BrickListError::Read { .. }) { Exit::Missing } else { Exit::BadData };
             (exit, e.to_string())
         })
@@ -185,6 +189,15 @@ pub fn cache(address: &str, no_sign_request: bool) -> Result<CoaddCache, Refused
         return Err((Exit::Usage, format!("--cache {address} is a file, not a folder")));
     }
     CoaddCache::new(place).map_err(refused)
+}
+
+/// A cache to read from, which has to be there.
+pub fn filled_cache(address: &str, no_sign_request: bool) -> Result<CoaddCache, Refused> {
+    let cache = cache(address, no_sign_request)?;
+    if cache.place().as_folder().is_some_and(|folder| !folder.exists()) {
+        return Err((Exit::Missing, format!("there is no cache {address}")));
+    }
+    Ok(cache)
 }
 
 /// A job that ends before it has said anything of a brick.

@@ -5,7 +5,7 @@ use crate::{products, verify};
 use coaddkit_cache::{
     BrickList, BrickState, CoaddCache, Completeness, FileSet, Fill, Filled, KnownAbsent, Product, Thresholds,
 };
-use coaddkit_examples::{Exit, MoveBar, Run, Table, exit_of, print};
+use coaddkit_examples::{Exit, MoveBar, Run, Table, exit_of, print, say};
 use coaddkit_sky::BrickName;
 use serde_json::{Value, json};
 use sha2::Digest as _;
@@ -36,7 +36,7 @@ pub fn repair(args: &RepairArgs) -> Exit {
         let found = found.map_err(refused)?;
         if !args.fill.common.quiet {
             for problem in &found.problems {
-                eprintln!("damaged: {problem}");
+                say!("damaged: {problem}");
             }
         }
         Ok(found.problems.iter().map(|problem| (problem.brick, problem.product)).collect())
@@ -121,12 +121,24 @@ fn end(mut run: Run, args: &FillArgs, ready: &Ready, filled: &Filled) -> Exit {
     if filled.records.iter().all(|record| record.state == BrickState::Absent) && counts.not_found > 0 {
         let alert = format!("{} has not one of the files: is that the folder above the bricks?", args.source);
         if !common.quiet {
-            eprintln!("{alert}");
+            say!("{alert}");
         }
         run.alerts.push(alert);
     }
-    if let Some(stopped) = &filled.report.stopped {
-        run.alerts.push(format!("the run ended early: {stopped}"));
+    let alert = match &filled.report.stopped {
+        Some(stopped) => Some(format!("the run ended early: {stopped}")),
+        None if counts.cancelled > 0 => Some(format!(
+            "interrupted: {} of {} files were not fetched; the same command goes on from here",
+            counts.cancelled,
+            filled.report.missing.len() as u64 + counts.published + counts.present,
+        )),
+        None => None,
+    };
+    if let Some(alert) = alert {
+        if !common.quiet {
+            say!("{alert}");
+        }
+        run.alerts.push(alert);
     }
     let completeness = Completeness::of(&filled.records, &ready.bricks, 0, Thresholds::default());
     let place = ready.cache.place().to_string();

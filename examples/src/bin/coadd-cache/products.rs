@@ -3,6 +3,7 @@
 use coaddkit_cache::{BrickRecord, Completeness, write_csv, write_parquet};
 use coaddkit_density::publish;
 use coaddkit_examples::Exit;
+use coaddkit_examples::say;
 use serde_json::Value;
 use std::io;
 use std::path::Path;
@@ -36,7 +37,7 @@ pub fn write_if_asked(
     match write(dir, records, completeness, cache, config) {
         Ok(()) => Exit::Complete,
         Err(e) => {
-            eprintln!("cannot write the report to {}: {e}", dir.display());
+            say!("cannot write the report to {}: {e}", dir.display());
             Exit::Transient
         }
     }

@@ -1,8 +1,8 @@
 //! `coadd-cache stats`.
 
-use crate::args::{Refused, StatsArgs, cache, files, refused};
+use crate::args::{Refused, StatsArgs, files, filled_cache, refused};
 use coaddkit_cache::{CacheError, CoaddCache, ImageStats, Product};
-use coaddkit_examples::{Common, Exit, Run, Table, print};
+use coaddkit_examples::{Common, Exit, Run, Table, print, say};
 use serde_json::{Value, json};
 
 pub fn stats(args: &StatsArgs) -> Exit {
@@ -19,7 +19,7 @@ pub fn stats(args: &StatsArgs) -> Exit {
             Err(error) => {
                 let (one, why) = refused(error);
                 exit = exit.worse(one);
-                eprintln!("{why}");
+                say!("{why}");
                 run.failed_item(&product.file_name(args.brick), &args.cache, why);
             }
         }
@@ -35,7 +35,7 @@ type Looked = Vec<(Product, Result<ImageStats, CacheError>)>;
 /// Every file of the brick; sizes of the point-spread function where the cache has them.
 fn look(args: &StatsArgs) -> Result<Looked, Refused> {
     let files = files(&args.bands)?.with_psfsize();
-    let cache = cache(&args.cache, args.no_sign_request)?;
+    let cache = filled_cache(&args.cache, args.no_sign_request)?;
     let all = files.products().iter().filter_map(|&product| {
         let stats = cache.stats(args.brick, product, psf_width(&cache, args, product));
         let optional = matches!(product, Product::PsfSize(_));

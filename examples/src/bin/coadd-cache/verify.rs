@@ -1,14 +1,15 @@
 //! `coadd-cache verify` and `report`.
 
-use crate::args::{LimitArgs, ReportArgs, VerifyArgs, WhatArgs, cache, exit_of_cache_error};
+use crate::args::{LimitArgs, ReportArgs, VerifyArgs, WhatArgs, exit_of_cache_error, filled_cache};
 use crate::products;
 use coaddkit_cache::{
-    BrickList, BrickState, CacheError, CoaddCache, Completeness, FileSet, Verified, Verify,
+    BrickList, BrickRecord, BrickState, CacheError, CoaddCache, Completeness, FileSet, Verified, Verify,
 };
 use coaddkit_examples::{Common, Exit, Run, Table, print};
 use coaddkit_fits::Level;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
 
 pub fn verify(args: &VerifyArgs) -> Exit {
@@ -50,7 +51,7 @@ fn run(command: &'static str, args: &ReportArgs, level: Level) -> Exit {
     let run = Run::start(command);
     let ready = || {
         limits.check()?;
-        Ok((what.files()?, what.list()?, cache(&what.cache, *no_sign_request)?))
+        Ok((what.files()?, what.list()?, filled_cache(&what.cache, *no_sign_request)?))
     };
     let (files, bricks, cache) = match ready() {
         Ok(ready) => ready,
@@ -84,9 +85,8 @@ fn end(
             _ => Exit::Missing,
         });
         if !record.is_complete() {
-            let missing: Vec<_> = record.missing.iter().map(ToString::to_string).collect();
-            let reason = record.error.clone().unwrap_or_else(|| format!("not there: {}", missing.join(", ")));
-            run.failed_item(&record.brick.to_string(), &record.prefix, format!("{}: {reason}", record.state));
+            let reason = format!("{}: {}", record.state, why(record));
+            run.failed_item(&record.brick.to_string(), &record.prefix, reason);
         }
     }
     let complete = found.records.iter().filter(|record| record.is_complete()).count() as u64;
@@ -132,6 +132,14 @@ fn end(
     run.end(common, exit)
 }
 
+/// Why a brick is not complete.
+fn why(record: &BrickRecord) -> String {
+    record.error.clone().unwrap_or_else(|| {
+        let missing: Vec<_> = record.missing.iter().map(ToString::to_string).collect();
+        format!("not there: {}", missing.join(", "))
+    })
+}
+
 fn summary(found: &Verified, completeness: &Completeness, place: &str) -> String {
     const FEW: usize = 20;
     let mut table = Table::new(["bricks", "number"]);
@@ -140,11 +148,14 @@ fn summary(found: &Verified, completeness: &Completeness, place: &str) -> String
         table.row([state.to_string(), Table::number(number)]);
     }
     let mut out = format!("{table}\n");
-    for problem in found.problems.iter().take(FEW) {
-        out.push_str(&format!("  damaged  {problem}\n"));
-    }
-    if found.problems.len() > FEW {
-        out.push_str(&format!("  … {} more are in the report\n", found.problems.len() - FEW));
+    let damaged: BTreeSet<_> = found.problems.iter().map(|problem| problem.brick).collect();
+    let problems = found.problems.iter().map(|problem| format!("damaged  {problem}"));
+    let others = found.records.iter().filter(|r| !r.is_complete() && !damaged.contains(&r.brick));
+    let others = others.map(|record| format!("{}  {}: {}", record.state, record.brick, why(record)));
+    let lines: Vec<String> = problems.chain(others).collect();
+    lines.iter().take(FEW).for_each(|line| out.push_str(&format!("  {line}\n")));
+    if lines.len() > FEW {
+        out.push_str(&format!("  … {} more are in the report (--report DIR)\n", lines.len() - FEW));
     }
     out.push_str(&format!(
         "  {}: {:.3} % of {} bricks are complete at level {} in {place}\n",

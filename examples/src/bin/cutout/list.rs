@@ -81,9 +81,14 @@ impl Index {
             cut.as_ref().map_or([String::new(), String::new()], |s| s.origin.map(|v| v.to_string()));
         let ok = cut.as_ref().is_ok_and(|stamp| stamp.complete);
         let why = match cut {
-            Ok(stamp) if stamp.complete => "",
-            Ok(_) => "reaches beyond what is cached",
-            Err((_, why)) => why,
+            Ok(stamp) if stamp.complete => String::new(),
+            Ok(stamp) => {
+                let lacking = stamp.lacking.iter().map(|(brick, product)| format!("{brick} {product}"));
+                let lacking = lacking.collect::<Vec<_>>().join(", ");
+                let no = if lacking.is_empty() { String::new() } else { format!(": no {lacking}") };
+                format!("reaches beyond what is cached{no}")
+            }
+            Err((_, why)) => why.clone(),
         };
         self.0.push((
             target.row,

@@ -5,7 +5,9 @@ mod write;
 
 use clap::Parser;
 use coaddkit_cache::{Band, CacheError, CoaddCache, Cutter, FileSet, Product, Stamp};
-use coaddkit_examples::{Common, Exit, Run, Table, destination, exit_of_error, main as run_main, print};
+use coaddkit_examples::{
+    Common, Exit, Run, Table, destination, exit_of_error, folder, main as run_main, new_file, print, say,
+};
 use coaddkit_sky::SkyCoord;
 use list::{Index, Target};
 use std::path::PathBuf;
@@ -14,8 +16,9 @@ use write::{Colors, Formats};
 
 /// Cut stamps about positions, as NumPy arrays, FITS images or a colour picture.
 ///
-/// Exit code 0: every stamp is there with all its pixels. 65: a file or the list is damaged. 66: an image is not in the
-/// cache, or a stamp reaches beyond what is cached.
+/// Exit code 0: every stamp is there with all its pixels. 65: a file or the list makes no sense. 66: an image is not in
+/// the cache, or a stamp reaches beyond what is cached. Checksums are not looked at: that is what `coadd-cache verify`
+/// is for.
 #[derive(Parser)]
 #[command(version)]
 struct Args {
@@ -44,16 +47,16 @@ struct Args {
     #[arg(long)]
     one_brick: bool,
     /// Write a colour picture (Lupton et al. 2004) of the three bands; with other than three of the first
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = new_file)]
     png: Option<PathBuf>,
     /// Write a FITS file with an image a product
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = new_file)]
     fits: Option<PathBuf>,
     /// Write a NumPy archive with an array a product: image_g, image_r …
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = new_file)]
     npz: Option<PathBuf>,
     /// The folder for the stamps of a list, NAME.npz and so on, and for stamps.csv, which says what became of each
-    #[arg(long, value_name = "DIR", requires = "list")]
+    #[arg(long, value_name = "DIR", requires = "list", value_parser = folder)]
     out: Option<PathBuf>,
     /// What to write for each position of a list: npz, fits, png
     #[arg(long, default_value = "npz", value_name = "FORMATS", value_delimiter = ',', requires = "list")]
@@ -106,7 +109,7 @@ fn cut(args: &Args) -> Exit {
                 *run.counts.entry("failed").or_default() += 1;
                 run.failed_item(&target.name, &args.cache, why.clone());
                 if !common.quiet && run.failures.len() <= 20 {
-                    eprintln!("{}: {why}", target.name);
+                    say!("{}: {why}", target.name);
                 }
             }
         }
@@ -114,7 +117,7 @@ fn cut(args: &Args) -> Exit {
     if let Some(out) = &args.out {
         let path = out.join("stamps.csv");
         if let Err(e) = index.write(&path) {
-            eprintln!("{}: {e}", path.display());
+            say!("{}: {e}", path.display());
             exit = exit.worse(Exit::Transient);
         }
     }
@@ -161,6 +164,9 @@ impl Ready {
         };
         let place =
             destination(&args.cache, args.no_sign_request).map_err(|e| (exit_of_error(&e), e.to_string()))?;
+        if place.as_folder().is_some_and(|folder| !folder.is_dir()) {
+            return Err((Exit::Missing, format!("there is no cache {}", args.cache)));
+        }
         let cache = CoaddCache::new(place).map_err(|e| (Exit::Transient, e.to_string()))?;
         if let Some(out) = &args.out {
             std::fs::create_dir_all(out).map_err(|e| (Exit::Transient, format!("{}: {e}", out.display())))?;
@@ -216,6 +222,9 @@ fn summary(stamp: &Stamp) -> String {
     }
     let whole = if stamp.complete { "all pixels are there" } else { "it reaches beyond what is cached" };
     let mut out = format!("{table}\n  {0} × {0} pixels of brick {1}; {whole}\n", stamp.size, stamp.brick);
+    for (brick, product) in &stamp.lacking {
+        out.push_str(&format!("  there is no {product} of brick {brick}\n"));
+    }
     for (brick, pixels) in &stamp.neighbors {
         out.push_str(&format!("  {} pixels come from brick {brick}\n", Table::number(*pixels as u64)));
     }

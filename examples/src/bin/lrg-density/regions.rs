@@ -1,5 +1,5 @@
 use coaddkit_density::{FileError, InputNames, Quality, Regions, read_bricks, read_counts};
-use coaddkit_examples::{BoxArgs, Common, Exit, Run, print, region_alerts, region_summary};
+use coaddkit_examples::{BoxArgs, Common, Exit, Run, print, region_alerts, region_summary, say};
 use coaddkit_sky::{Adjacency, Region, RegionLimits};
 use std::path::PathBuf;
 
@@ -61,7 +61,7 @@ pub fn run(args: &Args) -> Exit {
     let (bricks, counts) = (read_bricks(&args.bricks, &job.quality), read_counts(&args.counts));
     for (path, error) in [(&args.bricks, bricks.as_ref().err()), (&args.counts, counts.as_ref().err())] {
         if let Some(error) = error {
-            eprintln!("lrg-density regions: {error}");
+            say!("lrg-density regions: {error}");
             run.failed(path, error.to_string());
         }
     }

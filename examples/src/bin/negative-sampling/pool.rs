@@ -1,4 +1,4 @@
-use coaddkit_examples::{Common, Exit, Run, StepBar, Table, local_sweeps, print, timestamp};
+use coaddkit_examples::{Common, Exit, Run, StepBar, Table, local_sweeps, print, say, timestamp};
 use coaddkit_manifest::negatives::{Compat, FILTERS, Pool, PoolReport, SamplingConfig};
 use serde_json::json;
 use std::path::PathBuf;
@@ -65,7 +65,7 @@ pub fn run(args: &Args) -> Exit {
     let mut exit = Exit::Complete;
     for sweep in &report.sweeps {
         if let Some(error) = &sweep.failure {
-            eprintln!("failed: {error}");
+            say!("failed: {error}");
             run.failed(&sweep.path, error.to_string());
             exit = exit.worse(error.class().into());
         }

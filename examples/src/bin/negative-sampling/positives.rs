@@ -1,4 +1,4 @@
-use coaddkit_examples::{Common, Exit, Run, StepBar, local_sweeps, print};
+use coaddkit_examples::{Common, Exit, Run, StepBar, local_sweeps, print, say};
 use coaddkit_manifest::negatives::{MatchPositives, SamplingConfig};
 use serde_json::json;
 use std::path::PathBuf;
@@ -46,7 +46,7 @@ pub fn run(args: &Args) -> Exit {
     };
     let mut exit = Exit::Complete;
     for (path, error) in &matched.failed {
-        eprintln!("failed: {error}");
+        say!("failed: {error}");
         run.failed(path, error.to_string());
         exit = exit.worse(error.class().into());
     }

@@ -1,5 +1,5 @@
 use crate::validate::{failures, gates};
-use coaddkit_examples::{Common, Exit, Run, StepBar, Table, print, timestamp};
+use coaddkit_examples::{Common, Exit, Run, StepBar, Table, print, say, timestamp};
 use coaddkit_manifest::negatives::{Draw, Drawn, Ranking, SamplingConfig};
 use serde_json::json;
 use std::path::PathBuf;
@@ -82,7 +82,7 @@ pub fn run(args: &Args) -> Exit {
     }
     let exit = failures(&mut run, &args.out, &drawn.validation);
     if !drawn.written {
-        eprintln!(
+        say!(
             "negative-sampling sample: nothing is written to {}: a critical gate failed",
             args.out.display()
         );

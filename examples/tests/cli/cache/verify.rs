@@ -55,7 +55,7 @@ fn exit_codes_and_words() {
     let ran = look("verify", "0001p000,1501p022", dir, &["--level", "size"]);
     assert_eq!((ran.code, &ran.report()["counts"]["absent"]), (66, &1.into()));
     assert_eq!(ran.report()["completeness"]["extra_bricks"], 2);
-    // No cache at all is one without bricks.
+    // No cache at all.
     let args = ["verify", "--bricks", &names, "--cache", "nowhere", "--json"];
     assert_eq!(run(COADD_CACHE, &args, dir).code, 66);
 }
