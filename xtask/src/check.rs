@@ -21,7 +21,18 @@ const IMPORTS: [(&str, &[&str]); 11] = [
     ("transfer", &[]),
     (
         "coaddkit",
-        &["arrow2", "cache", "density", "fits", "manifest", "photometry", "sky", "tasks", "transfer"],
+        &[
+            "arrow2",
+            "cache",
+            "density",
+            "fits",
+            "manifest",
+            "photometry",
+            "sky",
+            "spectra",
+            "tasks",
+            "transfer",
+        ],
     ),
 ];
 

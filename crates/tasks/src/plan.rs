@@ -77,7 +77,11 @@ impl<U: Display> Plan<U> {
         let text =
             json!({"format": FORMAT, "key": self.key, "digest": self.key.digest(), "units": self.names});
         let write = || -> io::Result<()> {
-            let mut file = tempfile::Builder::new().prefix(".plan.json.part-").tempfile_in(&parts)?;
+            let mut builder = tempfile::Builder::new();
+            // As any new file: the mask of the process applies.
+            #[cfg(unix)]
+            builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+            let mut file = builder.prefix(".plan.json.part-").tempfile_in(&parts)?;
             writeln!(file, "{text}")?;
             file.as_file().sync_all()?;
             match file.persist_noclobber(&path) {

@@ -7,6 +7,7 @@
 //!   as many as the disk holds; [`bricks_table`] the survey-bricks table that goes with them, and
 //!   [`write_miniature`] the small survey that is committed under `fixtures/`.
 //! - [`CoaddTree`] is a miniature of the survey's coadds, of [`TiledImage`]s in its encodings.
+//! - [`DesiPixel`] is a coadd and a redrock file of DESI spectra.
 //! - [`FaultOrigin`] serves files over HTTP, breaks what it is told to break, and remembers every request.
 //! - [`Nginx`] and [`Store`] start real servers on the loopback interface; [`Kills`] kills programs at random
 //!   moments.
@@ -19,6 +20,7 @@ mod checksum;
 mod coadd;
 mod csv;
 pub mod damage;
+mod desi;
 mod fits;
 mod gzip;
 mod kill;
@@ -35,6 +37,7 @@ pub use bricks::{Brick, BrickQuality, Tiling, bricks_table};
 pub use checksum::with_checksums;
 pub use coadd::{CoaddTree, Coverage};
 pub use csv::Csv;
+pub use desi::DesiPixel;
 pub use fits::{Cells, Column, FitsTable, image_extension};
 pub use gzip::{gunzip, gzip};
 pub use kill::{Ended, KillSummary, Kills};
