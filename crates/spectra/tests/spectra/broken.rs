@@ -116,7 +116,7 @@ fn a_cut_file_is_bad_data_and_leaves_nothing() {
     }
     // Nor is it a pixel without quasars.
     let none = pair(&DesiPixel::new(4, 6).quasars(0.0));
-    fs::write(&none.coadd, &whole[..whole.len() * 6 / 10]).unwrap();
+    fs::write(&none.coadd, &whole[..whole.len() * 97 / 100]).unwrap();
     assert_eq!(none.open().unwrap_err().kind(), ErrorKind::BadData);
 
     let redrock = fs::read(&pixel.redrock).unwrap();
