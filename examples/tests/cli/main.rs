@@ -1,6 +1,7 @@
 //! The binaries as their users run them: products, reports, exit codes.
 
 mod count;
+mod desi;
 mod info;
 mod quickstart;
 mod regions;
