@@ -58,6 +58,18 @@ impl From<Option<Failure>> for Exit {
     }
 }
 
+impl From<coaddkit_manifest::ErrorClass> for Exit {
+    fn from(class: coaddkit_manifest::ErrorClass) -> Self {
+        use coaddkit_manifest::ErrorClass as Class;
+        match class {
+            Class::Io => Self::Transient,
+            Class::Missing => Self::Missing,
+            Class::BadData => Self::BadData,
+            Class::Usage | Class::Limit => Self::Usage,
+        }
+    }
+}
+
 /// Options that every job takes.
 #[derive(Args, Clone, Debug)]
 pub struct Common {
@@ -172,4 +184,24 @@ pub fn print(text: &str) {
 /// Runs a binary: its exit code, or 70 where it panicked, which is a bug.
 pub fn main(run: impl FnOnce() -> Exit + std::panic::UnwindSafe) -> ExitCode {
     ExitCode::from(std::panic::catch_unwind(run).unwrap_or(Exit::Bug).code())
+}
+
+/// The time that products carry: an option, else SOURCE_DATE_EPOCH (seconds since 1970) as UTC, else none.
+pub fn timestamp(option: Option<&str>) -> Option<String> {
+    if let Some(text) = option {
+        return Some(text.to_owned());
+    }
+    let seconds: u64 = std::env::var("SOURCE_DATE_EPOCH").ok()?.trim().parse().ok()?;
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    // Civil date of a day number: eras of 400 years that begin in March.
+    let z = days + 719_468;
+    let (era, of_era) = (z / 146_097, z % 146_097);
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let (month, year) =
+        if month < 10 { (month + 3, year + era * 400) } else { (month - 9, year + era * 400 + 1) };
+    let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
+    Some(format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"))
 }

@@ -16,7 +16,8 @@ pub struct Bar {
 /// Characters of an error on the screen.
 const SHORT: usize = 600;
 
-const EVERY: Duration = Duration::from_secs(60);
+/// Between lines of a log.
+pub(crate) const EVERY: Duration = Duration::from_secs(60);
 
 impl Bar {
     /// A bar over `files` files of `bytes` bytes in all.
@@ -84,6 +85,55 @@ impl Progress for Bar {
                 text.push_str("… (whole in the report)");
             }
             self.bar.suspend(|| eprintln!("failed: {text}"));
+        }
+    }
+}
+
+/// A bar over the rows of one step after another; elsewhere than on a terminal a line a minute.
+#[derive(Debug)]
+pub struct StepBar {
+    bar: ProgressBar,
+    log: Option<Mutex<Instant>>,
+}
+
+impl StepBar {
+    /// Nothing is shown before the first step begins, and nothing at all when quiet.
+    pub fn new(quiet: bool) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let bar = if quiet || !terminal { ProgressBar::hidden() } else { ProgressBar::no_length() };
+        let template =
+            "  {msg:20} {bar:28} {percent:>3} %  {human_pos} of {human_len} rows  {per_sec}  {eta} left";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("━╸─"));
+        }
+        let log = (!quiet && !terminal).then(|| Mutex::new(Instant::now() + EVERY));
+        Self { bar, log }
+    }
+
+    /// Takes the bar off the terminal.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl coaddkit_manifest::Progress for StepBar {
+    fn begin(&self, step: &str, total: u64) {
+        self.bar.reset();
+        self.bar.set_message(step.to_owned());
+        self.bar.set_length(total);
+    }
+
+    fn advance(&self, rows: u64) {
+        self.bar.inc(rows);
+        let Some(log) = &self.log else { return };
+        let Ok(mut next) = log.try_lock() else { return };
+        if Instant::now() >= *next {
+            *next += EVERY;
+            let (at, of) = (self.bar.position(), self.bar.length().unwrap_or(0));
+            let rate = at as f64 / self.bar.elapsed().as_secs_f64().max(1e-3);
+            let left = of.saturating_sub(at) as f64 / rate.max(1.0);
+            let step = self.bar.message();
+            eprintln!("{step}: {at} of {of} rows, {rate:.0} rows/s, about {left:.0} s left");
         }
     }
 }

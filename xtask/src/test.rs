@@ -57,7 +57,8 @@ const STEPS: &[Step] = &[
     ("vectors", reference),
     ("conformance", |_| conformance::step()),
     ("release", |run| {
-        let binaries = ["--bin", "lrg-density", "--bin", "fits-info"];
+        let binaries =
+            ["--bin", "lrg-density", "--bin", "fits-info", "--bin", "coadd-cache", "--bin", "cutout"];
         run.cargo(&[&["build", "--release", "-p", "coaddkit-examples"][..], &binaries].concat()).into()
     }),
     ("oracle-python", |_| oracle::python()),
@@ -66,6 +67,7 @@ const STEPS: &[Step] = &[
     ("oracle-arrow", |_| oracle::arrow()),
     ("oracle-dither", |_| oracle::dither()),
     ("oracle-sky", |_| oracle::sky::run()),
+    ("oracle-cache", |_| oracle::cache()),
 ];
 
 pub fn run(args: &[&str], ci: bool) -> Done {

@@ -11,6 +11,7 @@
 //! - [`FaultOrigin`] serves files over HTTP, breaks what it is told to break, and remembers every request.
 //! - [`Nginx`] and [`Store`] start real servers on the loopback interface; [`Kills`] kills programs at random
 //!   moments.
+//! - [`SmallDisk`] is soon full.
 //! - [`Csv`] and [`shared`] read reference values.
 //!
 //! Everything made here is the same bytes on every platform: the generators use only `+ - * /` and square roots.
@@ -21,6 +22,7 @@ mod coadd;
 mod csv;
 pub mod damage;
 mod desi;
+mod disk;
 mod fits;
 mod gzip;
 mod kill;
@@ -38,6 +40,7 @@ pub use checksum::with_checksums;
 pub use coadd::{CoaddTree, Coverage};
 pub use csv::Csv;
 pub use desi::DesiPixel;
+pub use disk::SmallDisk;
 pub use fits::{Cells, Column, FitsTable, image_extension};
 pub use gzip::{gunzip, gzip};
 pub use kill::{Ended, KillSummary, Kills};

@@ -1,10 +1,15 @@
 //! The binaries as their users run them: products, reports, exit codes.
 
+mod cache;
 mod count;
+mod cutout;
 mod desi;
 mod info;
+mod injection;
+mod negatives;
 mod quickstart;
 mod regions;
+mod remote;
 mod verify;
 
 use std::path::{Path, PathBuf};

@@ -1,8 +1,8 @@
 //! Counts luminous red galaxies per brick, and selects regions by their density.
 
 mod count;
-mod inputs;
 mod regions;
+mod remote;
 
 use clap::{Parser, Subcommand};
 use coaddkit_examples::main as run_main;

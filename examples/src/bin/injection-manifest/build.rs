@@ -1,0 +1,92 @@
+use coaddkit_examples::{Common, Exit, Run, StepBar, Table, print, timestamp};
+use coaddkit_manifest::Error;
+use coaddkit_manifest::injection::{Build, Built, StageConfig};
+use serde_json::json;
+use std::path::PathBuf;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// The configuration (TOML), with the keys of a `_stage_config.json`
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Where the manifests go
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Refuse before any work if more tasks than this may come out
+    #[arg(long, default_value_t = 30_000_000, value_name = "N")]
+    max_total_tasks: u64,
+    /// Time that the stage config carries; else SOURCE_DATE_EPOCH, else `created_at` of the configuration
+    #[arg(long, value_name = "TEXT")]
+    timestamp: Option<String>,
+    /// Write CSV beside Parquet
+    #[arg(long)]
+    csv: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+pub fn run(args: &Args) -> Exit {
+    let mut run = Run::start("injection-manifest build");
+    let common = &args.common;
+    let bar = StepBar::new(common.quiet);
+    let built = common.on_threads(|| -> Result<Built, Error> {
+        let mut build = Build::new(StageConfig::read(&args.config)?);
+        build.max_total_tasks = args.max_total_tasks;
+        build.timestamp = timestamp(args.timestamp.as_deref());
+        build.force = common.force;
+        build.csv = args.csv;
+        build.run(&args.out, &bar)
+    });
+    bar.finish();
+    let built = match built {
+        Ok(built) => built,
+        Err(e) => return run.refuse(common, e.class().into(), &e.to_string()),
+    };
+    run.bytes = built.input_bytes;
+    let skipped = built.experiments.iter().filter(|e| e.skipped).count() as u64;
+    run.counts.extend([
+        ("done", built.experiments.len() as u64 - skipped),
+        ("skipped", skipped),
+        ("tasks", built.experiments.iter().map(|e| e.rows).sum()),
+        ("bricks", built.bricks as u64),
+    ]);
+    run.alerts = built
+        .shortfalls
+        .iter()
+        .map(|s| {
+            let (tier, set, split) = (s.tier, &s.selection_set_id, s.region_split);
+            format!("{tier}: {set} has {} of {} galaxies in {split}", s.found, s.target)
+        })
+        .collect();
+    run.extra.insert("built".to_owned(), json!(built));
+    if !common.quiet {
+        print(&summary(&built, args));
+    }
+    run.end(common, Exit::Complete)
+}
+
+fn summary(built: &Built, args: &Args) -> String {
+    let mut table = Table::new(["experiment", "tasks", "controls", "bricks", "MB"]);
+    for e in &built.experiments {
+        let size = if e.skipped { "as it was".to_owned() } else { format!("{:.1}", e.bytes as f64 / 1e6) };
+        let [rows, controls, bricks] = [e.rows, e.controls, e.bricks as u64].map(Table::number);
+        table.row([e.experiment_id.clone(), rows, controls, bricks, size]);
+    }
+    let p = built.parent;
+    let mut parent = Table::new(["galaxies of the parent", "rows"]);
+    for (what, rows) in [
+        ("read", p.rows),
+        ("without the flag", p.not_flagged),
+        ("in a region that is not selected", p.not_selected),
+        ("in a brick that is not known", p.brick_unknown),
+        ("in a brick without seeing or depth", p.brick_unmeasured),
+        ("to sample from", p.usable),
+    ] {
+        parent.row([what.to_owned(), Table::number(rows)]);
+    }
+    let short = match built.shortfalls.len() {
+        0 => String::new(),
+        n => format!("  {n} selection sets and splits have fewer galaxies than asked for; see the report\n"),
+    };
+    format!("{table}\n{parent}\n{short}  manifests  {}\n", args.out.display())
+}
