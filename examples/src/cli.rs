@@ -1,5 +1,6 @@
-use clap::Args;
+use clap::{Args, ValueEnum};
 use coaddkit_density::Failure;
+use coaddkit_fits::Level;
 use coaddkit_sky::RegionBounds;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -37,6 +38,12 @@ impl Exit {
             | io::ErrorKind::IsADirectory => Self::Missing,
             _ => Self::Transient,
         }
+    }
+
+    /// The end that goes with an exit code of the libraries.
+    pub fn of_code(code: u8) -> Self {
+        let all = [Self::Complete, Self::Usage, Self::BadData, Self::Missing, Self::Transient];
+        all.into_iter().find(|exit| exit.code() == code).unwrap_or(Self::Bug)
     }
 
     /// The one that outranks the other.
@@ -91,12 +98,44 @@ pub struct Common {
 }
 
 impl Common {
+    /// The threads asked for, as a number.
+    pub fn workers(&self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            n => n.into(),
+        }
+    }
+
     /// Runs `work` on a pool of the threads asked for.
     pub fn on_threads<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         match rayon::ThreadPoolBuilder::new().num_threads(self.threads.into()).build() {
             Ok(pool) => pool.install(work),
             // A system that refuses more threads still has the one we are on.
             Err(_) => work(),
+        }
+    }
+}
+
+/// How thoroughly FITS files are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Depth {
+    /// All HDUs are there, with all their bytes
+    Size,
+    /// Headers, tables and descriptors make sense
+    Structure,
+    /// CHECKSUM and DATASUM match where they are given
+    Checksum,
+    /// Every column and every pixel decodes
+    Pixels,
+}
+
+impl From<Depth> for Level {
+    fn from(depth: Depth) -> Self {
+        match depth {
+            Depth::Size => Self::Size,
+            Depth::Structure => Self::Structure,
+            Depth::Checksum => Self::Checksum,
+            Depth::Pixels => Self::Pixels,
         }
     }
 }

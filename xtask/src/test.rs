@@ -58,8 +58,9 @@ const STEPS: &[Step] = &[
     ("conformance", |_| conformance::step()),
     ("release", |run| {
         let binaries =
-            ["--bin", "lrg-density", "--bin", "fits-info", "--bin", "coadd-cache", "--bin", "cutout"];
-        run.cargo(&[&["build", "--release", "-p", "coaddkit-examples"][..], &binaries].concat()).into()
+            ["lrg-density", "fits-info", "coadd-cache", "cutout", "raw-archive"].map(|b| ["--bin", b]);
+        run.cargo(&[&["build", "--release", "-p", "coaddkit-examples"][..], &binaries.concat()].concat())
+            .into()
     }),
     ("oracle-python", |_| oracle::python()),
     ("oracle-c", |_| oracle::c()),
@@ -68,6 +69,7 @@ const STEPS: &[Step] = &[
     ("oracle-dither", |_| oracle::dither()),
     ("oracle-sky", |_| oracle::sky::run()),
     ("oracle-cache", |_| oracle::cache()),
+    ("oracle-raws", |_| oracle::raws()),
 ];
 
 pub fn run(args: &[&str], ci: bool) -> Done {

@@ -1,7 +1,7 @@
 //! Says whether FITS files are whole and undamaged.
 
-use clap::{Parser, ValueEnum};
-use coaddkit_examples::{Bar, Common, Exit, Run, Table, main as run_main, print};
+use clap::Parser;
+use coaddkit_examples::{Bar, Common, Depth, Exit, Run, Table, main as run_main, print};
 use coaddkit_fits::{ErrorKind, Finding, Fits, Level, Severity, verify};
 use rayon::prelude::*;
 use serde_json::{Value, json};
@@ -24,29 +24,6 @@ struct Args {
     level: Depth,
     #[command(flatten)]
     common: Common,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Depth {
-    /// All HDUs are there, with all their bytes
-    Size,
-    /// Headers, tables and descriptors make sense
-    Structure,
-    /// CHECKSUM and DATASUM match where they are given
-    Checksum,
-    /// Every column and every pixel decodes
-    Pixels,
-}
-
-impl From<Depth> for Level {
-    fn from(depth: Depth) -> Self {
-        match depth {
-            Depth::Size => Self::Size,
-            Depth::Structure => Self::Structure,
-            Depth::Checksum => Self::Checksum,
-            Depth::Pixels => Self::Pixels,
-        }
-    }
 }
 
 /// What became of one file.

@@ -8,6 +8,7 @@ mod info;
 mod injection;
 mod negatives;
 mod quickstart;
+mod raws;
 mod regions;
 mod remote;
 mod verify;
