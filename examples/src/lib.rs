@@ -11,11 +11,11 @@ mod run;
 mod summary;
 mod table;
 
-pub use cli::{BoxArgs, Common, Exit, check_out, main, print, timestamp};
+pub use cli::{BoxArgs, Common, Exit, check_out, main, print, timestamp, utc};
 pub use digest::{ColumnDigest, ImageDigest, Stats, column_digest, image_digest};
 pub use inputs::{Refused, is_remote, local_sweeps, sweeps};
 pub use moves::{MoveArgs, MoveBar, destination, exit_of, exit_of_error, exit_of_outcome};
-pub use progress::{Bar, StepBar};
+pub use progress::{Bar, CountBar, StepBar};
 pub use run::{Failed, Run};
 pub use summary::{count_summary, region_alerts, region_summary};
 pub use table::Table;
