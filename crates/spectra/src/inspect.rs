@@ -87,8 +87,8 @@ impl Inspected {
         let lengths = LISTS.map(|name| lengths(column(name)?).ok_or_else(|| format!("{name} is no list")));
         let [wavelength, flux, ivar, mask] = lengths;
         let lists = [wavelength?, flux?, ivar?, mask?];
-        for row in 0..batch.num_rows() {
-            let of = [0, 1, 2, 3].map(|i: usize| lists[i][row]);
+        let of_row = |row: usize| (row, [0, 1, 2, 3].map(|i: usize| lists[i][row]));
+        for (row, of) in (0..batch.num_rows()).map(of_row) {
             let longest = of.iter().copied().max().unwrap_or(0);
             let (least, most) = self.points.unwrap_or((longest, longest));
             self.points = Some((least.min(longest), most.max(longest)));

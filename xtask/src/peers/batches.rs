@@ -32,8 +32,11 @@ struct Place {
     rounds: usize,
 }
 
+/// Makes a part of the record.
+type Part = fn(&Place) -> Result<Section, String>;
+
 /// The parts, in the order of the record.
-const SECTIONS: [fn(&Place) -> Result<Section, String>; 3] = [conversion, largest, overhead];
+const SECTIONS: [Part; 3] = [conversion, largest, overhead];
 
 pub fn run(quick: bool) -> Result<(), String> {
     let dir = files::target().join("peers");

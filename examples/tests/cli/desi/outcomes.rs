@@ -165,7 +165,7 @@ fn products_that_are_gone_or_damaged_are_found_and_made_again() {
     let healed = desi(&RUN, dir.path());
     assert_eq!(healed.code, 0, "{}", healed.stderr);
     assert!(healed.stdout.starts_with("1 of 3 to do\n"));
-    assert!(fs::read(&table(dir.path(), "dark", 7)).unwrap() == whole);
+    assert!(fs::read(table(dir.path(), "dark", 7)).unwrap() == whole);
     assert_eq!(desi(&["verify", "out"], dir.path()).code, 0);
 }
 
