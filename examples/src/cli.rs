@@ -231,6 +231,12 @@ pub fn timestamp(option: Option<&str>) -> Option<String> {
         return Some(text.to_owned());
     }
     let seconds: u64 = std::env::var("SOURCE_DATE_EPOCH").ok()?.trim().parse().ok()?;
+    let [year, month, day, hour, minute, second] = utc(seconds);
+    Some(format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"))
+}
+
+/// Year, month, day, hour, minute and second of a number of seconds since 1970.
+pub fn utc(seconds: u64) -> [u64; 6] {
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
     // Civil date of a day number: eras of 400 years that begin in March.
     let z = days + 719_468;
@@ -241,6 +247,5 @@ pub fn timestamp(option: Option<&str>) -> Option<String> {
     let day = of_year - (153 * month + 2) / 5 + 1;
     let (month, year) =
         if month < 10 { (month + 3, year + era * 400) } else { (month - 9, year + era * 400 + 1) };
-    let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
-    Some(format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"))
+    [year, month, day, rest / 3600, rest / 60 % 60, rest % 60]
 }

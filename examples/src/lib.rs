@@ -12,11 +12,11 @@ mod simulate;
 mod summary;
 mod table;
 
-pub use cli::{BoxArgs, Common, Depth, Exit, check_out, main, print, timestamp};
+pub use cli::{BoxArgs, Common, Depth, Exit, check_out, main, print, timestamp, utc};
 pub use digest::{ColumnDigest, ImageDigest, Stats, column_digest, image_digest};
 pub use inputs::{Refused, is_remote, local_sweeps, sweeps};
 pub use moves::{MoveArgs, MoveBar, destination, exit_of, exit_of_error, exit_of_outcome};
-pub use progress::{Bar, StepBar};
+pub use progress::{Bar, CountBar, StepBar};
 pub use run::{Failed, Run};
 pub use simulate::SimulatedRaw;
 pub use summary::{count_summary, region_alerts, region_summary};

@@ -10,12 +10,13 @@ const SUBJECTS: &[(&str, Run)] = &[
     ("images", images::run),
     ("sky", sky::run),
     ("transfer", transfer::run),
-    ("raws", raws::run),
+    ("batches", |quick| batches::run(quick).and_then(|()| raws::run(quick))),
 ];
 
 /// Times a subject, with fewer rounds if quick, and writes its record.
 type Run = fn(bool) -> Result<(), String>;
 
+mod batches;
 mod contenders;
 mod images;
 mod machine;

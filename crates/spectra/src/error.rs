@@ -49,6 +49,10 @@ impl Error {
         Self { kind, place: path.display().to_string().into(), what: error.to_string().into() }
     }
 
+    pub(crate) fn read(path: &Path, error: &io::Error) -> Self {
+        Self::new(of_io(error), path, error)
+    }
+
     pub(crate) fn write(path: &Path, error: &io::Error) -> Self {
         Self::new(if room(error) { ErrorKind::Limit } else { ErrorKind::Transient }, path, error)
     }

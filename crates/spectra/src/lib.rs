@@ -66,11 +66,13 @@
 mod arms;
 mod batches;
 mod error;
+mod inspect;
 mod product;
 mod select;
 mod spectra;
 
 pub use batches::Batches;
 pub use error::{Error, ErrorKind};
+pub use inspect::{Inspected, inspect};
 pub use product::{PixelId, Product};
 pub use spectra::{Selected, Spectra};

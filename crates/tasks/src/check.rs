@@ -1,6 +1,6 @@
 use std::sync::{Mutex, PoisonError};
 
-use crate::{Error, Job, workers};
+use crate::{Error, ErrorKind, Input, Job, workers};
 
 /// An input that is not there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,30 +26,42 @@ pub fn check<J: Job>(job: &J, units: &[J::Unit], threads: usize) -> Result<Vec<M
 }
 
 pub(crate) fn check_of<J: Job>(job: &J, units: &[&J::Unit], threads: usize) -> Result<Vec<Missing>, Error> {
-    let found = Mutex::new((Vec::new(), None));
-    workers::each(threads, units.len(), |i| {
-        let unit = units[i];
-        for (nth, input) in job.inputs(unit).into_iter().enumerate() {
-            let there = job.is_there(&input);
-            let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
-            match there {
-                Ok(true) => {}
-                Ok(false) => {
-                    let missing = Missing { unit: unit.to_string(), kind: input.kind, place: input.place };
-                    found.0.push((i, nth, missing));
-                }
-                Err(error) => {
-                    found.1.get_or_insert(error);
-                    return false;
-                }
-            }
-        }
-        true
-    });
-    let (mut missing, error) = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if let Some(error) = error {
-        return Err(error);
+    let (mut owners, mut inputs) = (Vec::new(), Vec::new());
+    for unit in units {
+        let needs = job.inputs(unit);
+        owners.extend(needs.iter().map(|_| *unit));
+        inputs.extend(needs);
     }
-    missing.sort_by_key(|&(i, nth, _)| (i, nth));
-    Ok(missing.into_iter().map(|(.., missing)| missing).collect())
+    let there = job.are_there(&inputs, threads)?;
+    if there.len() != inputs.len() {
+        let what = format!("{} answers for {} inputs", there.len(), inputs.len());
+        return Err(Error::new(ErrorKind::Bug, "check", what));
+    }
+    let all = owners.into_iter().zip(inputs).zip(there);
+    let missing = all.filter(|(_, there)| !there).map(|((unit, input), _)| Missing {
+        unit: unit.to_string(),
+        kind: input.kind,
+        place: input.place,
+    });
+    Ok(missing.collect())
+}
+
+/// Asks for each input, so many at once.
+pub(crate) fn one_by_one(
+    inputs: &[Input],
+    threads: usize,
+    is_there: impl Fn(&Input) -> Result<bool, Error> + Sync,
+) -> Result<Vec<bool>, Error> {
+    let found = Mutex::new(Ok(vec![false; inputs.len()]));
+    workers::each(threads, inputs.len(), |i| {
+        let there = is_there(&inputs[i]);
+        let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+        match (&mut *found, there) {
+            (Ok(all), Ok(there)) => all[i] = there,
+            (Ok(_), Err(error)) => *found = Err(error),
+            (Err(_), _) => {}
+        }
+        found.is_ok()
+    });
+    found.into_inner().unwrap_or_else(PoisonError::into_inner)
 }

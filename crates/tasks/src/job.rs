@@ -7,7 +7,7 @@ use std::path::{Component, Path};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::Error;
+use crate::{Error, ErrorKind, State};
 
 /// Work that falls into many units that know nothing of each other.
 ///
@@ -36,6 +36,21 @@ pub trait Job: Sync {
     fn is_there(&self, input: &Input) -> Result<bool, Error> {
         let path = Path::new(&input.place);
         path.try_exists().map_err(|e| Error::io(path, &e))
+    }
+
+    /// Which of these inputs are there, in their order. By default each is asked for by itself, so many at once; for
+    /// places where asking for many together costs less.
+    ///
+    /// # Errors
+    ///
+    /// As [`is_there`](Self::is_there).
+    fn are_there(&self, inputs: &[Input], threads: usize) -> Result<Vec<bool>, Error> {
+        crate::check::one_by_one(inputs, threads, |input| self.is_there(input))
+    }
+
+    /// The word that units which fail in this way are counted by: `failed` or `blocked` unless said otherwise.
+    fn word(&self, kind: ErrorKind) -> &'static str {
+        State::of(kind).word()
     }
 
     /// Asked before each unit begins, such as for room on the disk.

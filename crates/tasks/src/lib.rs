@@ -110,4 +110,4 @@ pub use run::{Progress, Runner};
 pub use shard::Shard;
 pub use status::{Status, status};
 pub use summary::Summary;
-pub use verify::{Verified, verify};
+pub use verify::{Verified, verify, verify_folder};

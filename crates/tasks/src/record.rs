@@ -32,6 +32,11 @@ impl State {
         }
     }
 
+    /// What a failure of this kind leaves a unit in.
+    pub(crate) fn of(kind: ErrorKind) -> Self {
+        if kind == ErrorKind::Missing { Self::Blocked } else { Self::Failed }
+    }
+
     /// Whether nothing is left to do.
     pub fn is_settled(self) -> bool {
         matches!(self, Self::Done | Self::Skipped)

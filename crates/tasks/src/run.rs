@@ -208,9 +208,8 @@ impl<J: Job> One<'_, J> {
                 (record, (!bytes.is_empty()).then_some(bytes))
             }
             Err(error) => {
-                let blocked = error.kind() == ErrorKind::Missing;
-                record.state = if blocked { State::Blocked } else { State::Failed };
-                record.word = record.state.word().to_owned();
+                record.state = State::of(error.kind());
+                record.word = self.job.word(error.kind()).to_owned();
                 (record.kind, record.reason) = (Some(error.kind()), Some(error.to_string()));
                 (record, None)
             }

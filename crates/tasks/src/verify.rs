@@ -1,9 +1,10 @@
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use crate::plan::StoredPlan;
 use crate::summary::worst;
 use crate::view::View;
-use crate::{Error, Job, Plan, workers};
+use crate::{Error, Job, Output, Plan, workers};
 
 /// What opening every product gave.
 #[derive(Clone, Debug, Default)]
@@ -37,20 +38,47 @@ pub fn verify<J: Job>(
     folder: &Path,
     threads: usize,
 ) -> Result<Verified, Error> {
-    let view = View::of(folder)?;
     plan.enter(folder)?;
+    judge(folder, threads, |k, outputs| job.verify(&plan.units()[k], folder, outputs))
+}
+
+/// As [`verify`], where the folder is all that there is: it names the units, and the closure opens what one of them
+/// made. Whatever it does more, each file must also have the length and the SHA-256 that were noted.
+///
+/// # Errors
+///
+/// When there is no run, or its ledgers cannot be read.
+pub fn verify_folder(
+    folder: &Path,
+    threads: usize,
+    open: impl Fn(&str, &[Output]) -> Result<(), Error> + Sync,
+) -> Result<Verified, Error> {
+    let names = StoredPlan::read(folder)?.units;
+    judge(folder, threads, |k, outputs| {
+        outputs.iter().try_for_each(|output| output.verify(folder))?;
+        open(&names[k], outputs)
+    })
+}
+
+fn judge(
+    folder: &Path,
+    threads: usize,
+    open: impl Fn(usize, &[Output]) -> Result<(), Error> + Sync,
+) -> Result<Verified, Error> {
+    let view = View::of(folder)?;
+    let names = &view.plan.units;
     let verified = Mutex::new(Verified::default());
-    workers::each(threads, plan.units().len(), |k| {
+    workers::each(threads, names.len(), |k| {
         let standing = view.standing(k);
         let judged = match (standing.record.filter(|r| r.state.is_settled()), standing.gone) {
-            (Some(_), Some(what)) => Some(Err(Error::data(&plan.names()[k], what))),
-            (Some(record), None) => Some(job.verify(&plan.units()[k], folder, &record.outputs)),
+            (Some(_), Some(what)) => Some(Err(Error::data(&names[k], what))),
+            (Some(record), None) => Some(open(k, &record.outputs)),
             (None, _) => None,
         };
         let mut verified = verified.lock().unwrap_or_else(PoisonError::into_inner);
         match judged {
             Some(Ok(())) => verified.good += 1,
-            Some(Err(error)) => verified.bad.push((plan.names()[k].clone(), error)),
+            Some(Err(error)) => verified.bad.push((names[k].clone(), error)),
             None => verified.not_done += 1,
         }
         true

@@ -154,3 +154,33 @@ impl DesiPixel {
             })
     }
 }
+
+/// The inventory of a [`write_desi_survey`].
+pub const DESI_INVENTORY: &str = "inventory.csv";
+
+/// Writes a survey in miniature below a folder: pixels in the tree of the data releases, and their
+/// [`inventory`](DESI_INVENTORY). Of five pixels two have no quasar, sizes differ by an order of magnitude, and every
+/// tenth pixel is there under the same number in two programs. What makes it is seed, number and targets of a pixel.
+///
+/// # Errors
+///
+/// What the file system says.
+pub fn write_desi_survey(dir: &Path, seed: u64, pixels: usize, targets: usize) -> io::Result<()> {
+    let mut csv = "survey,program,pixel,file_type,filename,s3_key\n".to_owned();
+    for k in 0..pixels {
+        let (program, pixel) = if k % 10 == 9 { ("bright", 10_303 + k - 1) } else { ("dark", 10_303 + k) };
+        let mut rng = Rng::for_part(seed, k as u64);
+        let share = if k % 5 < 2 { 0.0 } else { 0.15 + 0.25 * rng.unit() };
+        let size = (targets / 10).max(1) + rng.below(targets.max(1) as u32) as usize;
+        let folder = format!("dr1/spectro/redux/iron/healpix/main/{program}/{}/{pixel}", pixel / 100);
+        std::fs::create_dir_all(dir.join(&folder))?;
+        let [coadd, redrock] = ["coadd", "redrock"].map(|kind| {
+            let name = format!("{kind}-main-{program}-{pixel}.fits");
+            let key = format!("{folder}/{name}");
+            csv += &format!("main,{program},{pixel},{kind},{name},{key}\n");
+            dir.join(key)
+        });
+        DesiPixel::new(seed ^ k as u64, size).quasars(share).with_resolution().write(&coadd, &redrock)?;
+    }
+    std::fs::write(dir.join(DESI_INVENTORY), csv)
+}

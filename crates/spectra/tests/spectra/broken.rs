@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use coaddkit_spectra::{Error, ErrorKind, PixelId, Product, Selected, Spectra};
-use coaddkit_testkit::{Column, DesiPixel, FitsTable, image_extension, shared};
+use coaddkit_spectra::{Error, ErrorKind, PixelId, Product, Selected, Spectra, inspect};
+use coaddkit_testkit::{Column, DesiPixel, FitsTable, Rng, damage, image_extension, shared};
 
 struct Pair {
     dir: tempfile::TempDir,
@@ -201,4 +201,37 @@ fn names_stay_names_of_folders() {
         (id.to_string(), id.folder()),
         ("main/dark/00007".to_owned(), "main/dark/tile_00007".to_owned())
     );
+}
+
+/// A whole table, and then each way to be none: an error or another finding, never a panic.
+#[test]
+fn tables_that_are_damaged_are_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let [coadd, redrock] = ["coadd.fits", "redrock.fits"].map(|name| dir.path().join(name));
+    DesiPixel::new(8, 6).quasars(1.0).write(&coadd, &redrock).unwrap();
+    let selected = Spectra::new().open(&coadd, &redrock).unwrap();
+    let id = PixelId::new("main", "dark", 1).unwrap();
+    selected.write(dir.path(), &id).unwrap();
+    let path = dir.path().join(id.table(selected.rows()));
+    let whole = inspect(&path).unwrap();
+    assert_eq!(
+        (whole.rows, whole.z.len(), whole.targets.len()),
+        (selected.rows() as u64, selected.rows(), selected.rows())
+    );
+    assert_eq!((whole.points, whole.uneven), (Some((7928, 7928)), 0));
+    let bytes = fs::read(&path).unwrap();
+    let other = dir.path().join("other.parquet");
+    for length in [0, 3, 8, bytes.len() / 2, bytes.len() - 1] {
+        fs::write(&other, &bytes[..length]).unwrap();
+        assert_eq!(inspect(&other).unwrap_err().kind(), ErrorKind::BadData, "{length} bytes");
+    }
+    let mut rng = Rng::new(3);
+    for k in 0..200 {
+        // Half of them where the metadata are.
+        let from = if k % 2 == 0 { 0 } else { bytes.len() - 4000 };
+        let at = from + rng.below((bytes.len() - from) as u32) as usize;
+        fs::write(&other, damage::flipped(&bytes, at)).unwrap();
+        let _ = inspect(&other);
+    }
+    assert_eq!(inspect(&dir.path().join("none")).unwrap_err().kind(), ErrorKind::MissingInput);
 }

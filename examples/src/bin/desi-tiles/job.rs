@@ -1,11 +1,13 @@
 //! One pixel: fetch the pair, select, convert, and take the pair away again.
 
 use crate::inventory::Pixel;
+use crate::source::Source;
 use coaddkit_spectra::{ErrorKind as SpectraKind, Product, Spectra};
 use coaddkit_tasks::{Done, Error, ErrorKind, Input, Job, Output, Partial};
-use coaddkit_transfer::{Destination, ErrorKind as TransferKind, Item, Outcome, Plan, S3Options, Transfer};
+use std::collections::HashSet;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Condvar, Mutex, PoisonError};
 
 /// Targets that have a redshift and no spectrum: the pixel and the TARGETID.
 #[derive(Debug, Default)]
@@ -34,40 +36,57 @@ impl Partial for Lacking {
 
 /// Pixels to tables.
 pub struct Tiles {
-    pub source: String,
+    pub source: Source,
     pub out: PathBuf,
     pub spectra: Spectra,
-    pub s3: S3Options,
-    /// Bytes that stay free on the disk of `out`.
-    pub min_free: u64,
+    /// Pixels that an earlier runner has done.
+    pub imported: HashSet<String>,
+    pub converting: Slots,
+}
+
+/// So many at once.
+pub struct Slots {
+    free: Mutex<usize>,
+    freed: Condvar,
+}
+
+impl Slots {
+    pub fn new(count: usize) -> Self {
+        Self { free: Mutex::new(count.max(1)), freed: Condvar::new() }
+    }
+
+    fn with<T>(&self, work: impl FnOnce() -> T) -> T {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut free = self.freed.wait_while(free, |free| *free == 0).unwrap_or_else(PoisonError::into_inner);
+        *free -= 1;
+        drop(free);
+        let _back = Back(self);
+        work()
+    }
+}
+
+/// Gives its slot back, also when the work panics.
+struct Back<'a>(&'a Slots);
+
+impl Drop for Back<'_> {
+    fn drop(&mut self) {
+        *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.0.freed.notify_one();
+    }
 }
 
 impl Tiles {
-    /// A source without a scheme is a folder, whose files are read where they are.
-    pub fn is_folder(&self) -> bool {
-        !self.source.contains("://")
-    }
-
-    fn address(&self, key: &str) -> String {
-        format!("{}/{key}", self.source.trim_end_matches('/'))
-    }
-
     fn convert(&self, unit: &Pixel, [coadd, redrock]: [&Path; 2]) -> Result<Done<Lacking>, Error> {
-        let failed = |e: coaddkit_spectra::Error| {
-            let kind = match e.kind() {
-                SpectraKind::MissingInput => ErrorKind::Missing,
-                SpectraKind::BadData => ErrorKind::Data,
-                SpectraKind::Usage => ErrorKind::Usage,
-                SpectraKind::Limit => ErrorKind::Limit,
-                _ => ErrorKind::Transient,
-            };
-            Error::new(kind, e.place(), e.what())
-        };
-        let selected = self.spectra.open(coadd, redrock).map_err(failed)?;
-        let lacking = selected.without_spectrum().iter().map(|&id| (unit.to_string(), id)).collect();
+        self.clear(unit)?;
+        let selected = self.spectra.open(coadd, redrock).map_err(|e| failed(&e))?;
+        let without = selected.without_spectrum();
+        let lacking = without.iter().map(|&id| (unit.to_string(), id)).collect();
         let fits = [coadd, redrock].iter().filter_map(|p| p.metadata().ok()).map(|m| m.len()).sum::<u64>();
-        let done = Done::new(Lacking(lacking)).metric("fits_bytes", fits as f64);
-        Ok(match selected.write(&self.out, &unit.id).map_err(failed)? {
+        let mut done = Done::new(Lacking(lacking)).metric("fits_bytes", fits as f64);
+        if !without.is_empty() {
+            done = done.metric("without_spectrum", without.len() as f64);
+        }
+        Ok(match selected.write(&self.out, &unit.id).map_err(|e| failed(&e))? {
             Product::NoRows { path } => done.word("no_rows").output(Output::of(&self.out, &path)?),
             Product::Table { path, rows, bytes } => {
                 let done = done.metric("rows", rows as f64).metric("parquet_bytes", bytes as f64);
@@ -77,29 +96,45 @@ impl Tiles {
         })
     }
 
-    fn fetch(&self, unit: &Pixel, into: &Path) -> Result<(), Error> {
-        let failed = |e: coaddkit_transfer::Error| {
-            let kind = match e.kind() {
-                TransferKind::Usage => ErrorKind::Usage,
-                TransferKind::BadData => ErrorKind::Data,
-                _ => ErrorKind::Transient,
-            };
-            Error::new(kind, e.place(), e.what())
+    /// Takes away what runs that were killed left of this pixel: parts, and products that no ledger knows.
+    fn clear(&self, unit: &Pixel) -> Result<(), Error> {
+        let folder = self.out.join(unit.id.folder());
+        let list = match std::fs::read_dir(&folder) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+            other => other.map_err(|e| Error::io(&folder, &e))?,
         };
-        let item = |key: &str, name| Item::new(&self.address(key), name);
-        let items = [item(&unit.coadd, "coadd.fits"), item(&unit.redrock, "redrock.fits")];
-        let [coadd, redrock] = items;
-        let plan = Plan::new([coadd.map_err(failed)?, redrock.map_err(failed)?]).map_err(failed)?;
-        let transfer = Transfer::new(Destination::folder(into)).s3(self.s3.clone());
-        let report = transfer.run_blocking(&plan, &()).map_err(failed)?;
-        let Some(finished) = report.missing.first() else { return Ok(()) };
-        let kind = match &finished.outcome {
-            Outcome::NotFound { .. } => ErrorKind::Missing,
-            Outcome::Quarantined { .. } => ErrorKind::Data,
-            _ => ErrorKind::Transient,
-        };
-        let why = finished.outcome.reason().unwrap_or_else(|| finished.outcome.word().to_owned());
-        Err(Error::new(kind, plan.items()[finished.index].source(), why))
+        for entry in list {
+            let path = entry.map_err(|e| Error::io(&folder, &e))?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let ours = name.contains(".part-") || name == "_SUCCESS_NO_QSO";
+            if ours || (name.starts_with("qso_data_TILE") && name.ends_with(".parquet")) {
+                std::fs::remove_file(&path).map_err(|e| Error::io(&path, &e))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+pub fn failed(e: &coaddkit_spectra::Error) -> Error {
+    let kind = match e.kind() {
+        SpectraKind::MissingInput => ErrorKind::Missing,
+        SpectraKind::BadData => ErrorKind::Data,
+        SpectraKind::Usage => ErrorKind::Usage,
+        SpectraKind::Limit => ErrorKind::Limit,
+        _ => ErrorKind::Transient,
+    };
+    Error::new(kind, e.place(), e.what())
+}
+
+/// The word that pixels which failed so are counted by.
+pub fn word(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Missing => "missing_input",
+        ErrorKind::Data => "bad_data",
+        ErrorKind::Transient => "transient",
+        ErrorKind::Limit => "limit",
+        ErrorKind::Usage => "usage",
+        _ => "bug",
     }
 }
 
@@ -108,31 +143,64 @@ impl Job for Tiles {
     type Partial = Lacking;
 
     fn inputs(&self, unit: &Pixel) -> Vec<Input> {
-        let input = |kind: &str, key| Input::new(kind, self.address(key));
+        let input = |kind: &str, key| Input::new(kind, self.source.place(key));
         vec![input("coadd", &unit.coadd), input("redrock", &unit.redrock)]
     }
 
     fn run(&self, unit: &Pixel) -> Result<Done<Lacking>, Error> {
-        if self.is_folder() {
-            let [coadd, redrock] = [&unit.coadd, &unit.redrock].map(|key| PathBuf::from(self.address(key)));
-            return self.convert(unit, [&coadd, &redrock]);
+        if self.imported.contains(&unit.to_string()) {
+            return Ok(Done::skipped("done by an earlier runner").word("imported"));
         }
-        let folder = self.out.join("raw").join(unit.id.folder());
-        self.fetch(unit, &folder)?;
-        let done = self.convert(unit, [&folder.join("coadd.fits"), &folder.join("redrock.fits")])?;
-        // Files of pixels that failed stay for a look, and are not fetched again.
-        std::fs::remove_dir_all(&folder).map_err(|e| Error::io(&folder, &e))?;
-        Ok(done)
+        let mut pair = self.source.pair(unit)?;
+        let done = self.converting.with(|| self.convert(unit, pair.paths()));
+        if done.is_err() {
+            pair.failed();
+        }
+        done
+    }
+
+    fn are_there(&self, inputs: &[Input], _: usize) -> Result<Vec<bool>, Error> {
+        self.source.are_there(inputs)
+    }
+
+    fn word(&self, kind: ErrorKind) -> &'static str {
+        word(kind)
     }
 
     fn may_begin(&self, _: &Pixel) -> Result<(), Error> {
-        let stat = rustix::fs::statvfs(&self.out).map_err(|e| Error::io(&self.out, &e.into()))?;
-        let free = stat.f_bavail.saturating_mul(stat.f_frsize);
-        if free >= self.min_free {
-            return Ok(());
-        }
-        let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
-        let what = format!("{:.1} GiB free, and --min-free is {:.1}", gib(free), gib(self.min_free));
-        Err(Error::new(ErrorKind::Limit, self.out.display(), what))
+        self.source.room()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn no_more_at_once_than_slots_and_a_panic_gives_its_own_back() {
+        let (slots, now, most) = (Slots::new(2), AtomicUsize::new(0), AtomicUsize::new(0));
+        let work = |i: usize| {
+            slots.with(|| {
+                most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                std::thread::sleep(std::time::Duration::from_millis(2));
+                now.fetch_sub(1, Ordering::SeqCst);
+                assert!(!i.is_multiple_of(5), "as it is meant to");
+            });
+        };
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..20).map(|i| scope.spawn(move || work(i))).collect();
+            assert_eq!(threads.into_iter().filter_map(|thread| thread.join().err()).count(), 4);
+        });
+        assert_eq!((most.into_inner(), *slots.free.lock().unwrap()), (2, 2));
+    }
+
+    #[test]
+    fn what_lacks_a_spectrum_is_read_as_it_was_written() {
+        let lacking = Lacking(vec![("main/dark/00007".to_owned(), -3), ("x".to_owned(), i64::MAX)]);
+        let mut bytes = Vec::new();
+        lacking.write(&mut bytes).unwrap();
+        assert_eq!(Lacking::read(&mut bytes.as_slice()).unwrap().0, lacking.0);
+        assert!(Lacking::read(&mut &b"no number\n"[..]).is_err());
     }
 }

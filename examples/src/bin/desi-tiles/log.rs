@@ -1,5 +1,7 @@
 //! Totals of a log of the earlier batch runner, computed anew from its lines.
 
+use crate::metrics::{Batch, Totals, table};
+use crate::report::{Notes, markdown};
 use clap::Args as ClapArgs;
 use coaddkit_examples::{Common, Exit, Run, Table, print};
 use serde_json::json;
@@ -13,106 +15,131 @@ pub struct Args {
     common: Common,
 }
 
-/// A batch, in MiB, which the log calls MB.
-#[derive(Debug, Default)]
-struct Batch {
-    tiles: u64,
-    zero: u64,
-    fits: f64,
-    parquet: f64,
-    reduction: f64,
-    speed: f64,
-    seconds: f64,
+/// What a log says.
+struct Parsed {
+    batches: Vec<Batch>,
+    /// Lines that report errors.
+    errors: u64,
+    /// Of all runs in it, where batches overlap; otherwise that is the sum of theirs.
+    seconds: Option<f64>,
+    /// What the log says of a batch and its own lines do not give.
+    differences: Vec<String>,
 }
 
-/// Batches that came to their end, and the number of lines that report errors.
-fn parse(text: &str) -> Result<(Vec<Batch>, u64), String> {
-    let (mut batches, mut now, mut errors) = (Vec::new(), Batch::default(), 0);
+/// How far a number of two decimals may be off, with a margin.
+const ROUNDING: f64 = 0.0075;
+
+fn parse(text: &str) -> Result<Parsed, String> {
+    let mut parsed = Parsed { batches: Vec::new(), errors: 0, seconds: None, differences: Vec::new() };
+    let (mut now, mut said_reduction, mut said_speed) = (Batch::default(), None, None);
+    let mut sums = [0.0, 0.0];
     for (number, line) in (1..).zip(text.lines()) {
         let number_in = |text: &str, unit: &str| {
             let value = text.trim().strip_suffix(unit).and_then(|text| text.trim().parse::<f64>().ok());
-            value.ok_or_else(|| format!("line {number}: {text:?} is no number of {unit}"))
+            value
+                .filter(|value| value.is_finite())
+                .ok_or_else(|| format!("line {number}: {text:?} is no number of {unit}"))
         };
-        errors += u64::from(line.contains("] [ERROR]"));
+        let optional = |text: &str, unit: &str| match text.trim().starts_with('–') {
+            true => Ok(None),
+            false => number_in(text, unit).map(Some),
+        };
+        let error = line.contains("] [ERROR]");
+        parsed.errors += u64::from(error);
         let Some((_, said)) = line.split_once("] - ") else { continue };
         let said = said.trim();
         if said.starts_with("--- Starting Batch") {
-            now = Batch::default();
-        } else if let Some((_, sizes)) =
-            said.strip_prefix("Tile ").and_then(|rest| rest.split_once(": FITS Size="))
-        {
-            let (_, parquet) = sizes
+            // Of a batch that did not come to its end.
+            (now, sums) = (Batch::default(), [0.0, 0.0]);
+        } else if let Some(rest) = said.strip_prefix("Tile ") {
+            now.pixels += 1;
+            now.failed += u64::from(error);
+            let Some((_, sizes)) = rest.split_once(": FITS Size=").filter(|_| !error) else { continue };
+            let (fits, parquet) = sizes
                 .split_once(", Parquet Size=")
                 .ok_or_else(|| format!("line {number}: no Parquet Size"))?;
-            now.tiles += 1;
-            now.zero += u64::from(number_in(parquet, "MB")? == 0.0);
+            let (fits, parquet) = (number_in(fits, "MB")?, number_in(parquet, "MB")?);
+            now.zero += u64::from(parquet == 0.0);
+            sums = [sums[0] + fits, sums[1] + parquet];
+        } else if let Some(rest) = said.strip_prefix("Run finished in ") {
+            let seconds = number_in(rest.trim_end_matches('.'), "seconds")?;
+            parsed.seconds = Some(parsed.seconds.unwrap_or(0.0) + seconds);
         } else if let Some((name, value)) = said.split_once(':') {
             match name.trim() {
-                "Total FITS Downloaded" => now.fits = number_in(value, "MB")?,
-                "Total Parquet Created" => now.parquet = number_in(value, "MB")?,
-                "Data Reduction" => now.reduction = number_in(value, "%")?,
-                "Effective Batch Speed" => now.speed = number_in(value, "MB/s")?,
+                "Total FITS Downloaded" => now.fits_mib = number_in(value, "MB")?,
+                "Total Parquet Created" => now.parquet_mib = number_in(value, "MB")?,
+                "Data Reduction" => said_reduction = optional(value, "%")?,
+                "Effective Batch Speed" => said_speed = optional(value, "MB/s")?,
                 _ => {}
             }
         } else if let Some((_, seconds)) =
             said.strip_prefix("--- Finished Batch").and_then(|rest| rest.split_once(" in "))
         {
             now.seconds = number_in(seconds.trim_end_matches('-'), "seconds")?;
-            batches.push(std::mem::take(&mut now));
+            now.batch = parsed.batches.len() + 1;
+            let mut differs = |what: &str, says: Option<f64>, is: Option<f64>, most: f64| {
+                if let (Some(says), Some(is)) = (says, is)
+                    && (says - is).abs() > most
+                {
+                    let line = format!("batch {}: {what} is {is:.2}, and the log says {says:.2}", now.batch);
+                    parsed.differences.push(line);
+                }
+            };
+            let each = ROUNDING * (1.0 + now.pixels as f64);
+            differs("FITS / MiB", Some(now.fits_mib), Some(sums[0]), each);
+            differs("Parquet / MiB", Some(now.parquet_mib), Some(sums[1]), each);
+            // Of a quotient the relative errors add up, and it is rounded itself.
+            let part = |of: f64| ROUNDING / of.max(ROUNDING);
+            let most = ROUNDING + 100.0 * 2.0 * part(now.fits_mib);
+            differs("reduction / %", said_reduction.take(), now.reduction(), most);
+            let speed = now.speed().unwrap_or(0.0);
+            let most = ROUNDING + speed * (part(now.seconds) + part(now.fits_mib));
+            differs("MiB/s", said_speed.take(), now.speed(), most);
+            sums = [0.0, 0.0];
+            parsed.batches.push(std::mem::take(&mut now));
         }
     }
-    if batches.is_empty() { Err("no batch came to its end".to_owned()) } else { Ok((batches, errors)) }
+    if parsed.batches.is_empty() { Err("no batch came to its end".to_owned()) } else { Ok(parsed) }
 }
 
 pub fn run(args: &Args) -> Exit {
     let mut run = Run::start("desi-tiles log-summary");
+    let at = |what: &dyn std::fmt::Display| format!("{}: {what}", args.log.display());
     let text = match std::fs::read(&args.log) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(e) => {
-            return run.refuse(
-                &args.common,
-                Exit::of_reader(e.kind()),
-                &format!("{}: {e}", args.log.display()),
-            );
-        }
+        Err(e) => return run.refuse(&args.common, Exit::of_reader(e.kind()), &at(&e)),
     };
-    let (batches, errors) = match parse(&text) {
+    let parsed = match parse(&text) {
         Ok(found) => found,
-        Err(e) => return run.refuse(&args.common, Exit::BadData, &format!("{}: {e}", args.log.display())),
+        Err(e) => return run.refuse(&args.common, Exit::BadData, &at(&e)),
     };
-    let sum = |of: &dyn Fn(&Batch) -> f64| batches.iter().map(of).sum::<f64>();
-    let mean = |of: &dyn Fn(&Batch) -> f64| sum(of) / batches.len() as f64;
-    let (tiles, zero) = (batches.iter().map(|b| b.tiles).sum(), batches.iter().map(|b| b.zero).sum());
-    let (fits, parquet, seconds) = (sum(&|b| b.fits), sum(&|b| b.parquet), sum(&|b| b.seconds));
-    let reduction = 100.0 * (1.0 - parquet / fits);
-    let rows = [
-        ("batches", Table::number(batches.len() as u64)),
-        ("tiles", Table::number(tiles)),
-        ("tiles with 0.00 MB of Parquet", format!("{zero} of {tiles}, {}", Table::percent(zero, tiles))),
-        ("FITS / MiB", format!("{fits:.2}")),
-        ("Parquet / MiB", format!("{parquet:.2}")),
-        ("reduction overall / %", format!("{reduction:.2}")),
-        ("reduction, mean of batches / %", format!("{:.2}", mean(&|b| b.reduction))),
-        ("seconds", format!("{seconds:.2}")),
-        ("MiB/s overall", format!("{:.2}", fits / seconds)),
-        ("MiB/s, mean of batches", format!("{:.2}", mean(&|b| b.speed))),
-        ("lines of errors", Table::number(errors)),
-    ];
-    let mut table = Table::new(["log", "value"]);
-    for (name, value) in rows {
-        table.row([name.to_owned(), value]);
-    }
+    let totals = Totals::of(&parsed.batches, parsed.seconds);
+    run.alerts.clone_from(&parsed.differences);
+    run.counts.insert("done", totals.all.pixels - totals.all.failed);
+    run.counts.insert("batches", parsed.batches.len() as u64);
+    run.counts.insert("tiles", totals.all.pixels);
+    run.counts.insert("zero", totals.all.zero);
+    run.bytes = (totals.all.fits_mib * crate::metrics::MIB) as u64;
+    let mut json = totals.json();
+    json["error_lines"] = parsed.errors.into();
+    run.extra.insert("totals".to_owned(), json);
+    run.extra.insert("batches".to_owned(), json!(parsed.batches));
     if !args.common.quiet {
-        print(&table.to_string());
+        let mut all = totals.table();
+        all.row(["lines of errors".to_owned(), Table::number(parsed.errors)]);
+        print(&format!("{}\n{all}\n", table(&parsed.batches)));
+        parsed.differences.iter().for_each(|line| print(&format!("  note    {line}\n")));
     }
-    run.counts.insert("batches", batches.len() as u64);
-    run.counts.insert("tiles", tiles);
-    run.counts.insert("zero", zero);
-    let totals = json!({
-        "fits_mib": fits, "parquet_mib": parquet, "seconds": seconds, "reduction_percent": reduction,
-        "mib_per_second": fits / seconds, "mean_mib_per_second": mean(&|b| b.speed),
-        "mean_reduction_percent": mean(&|b| b.reduction), "error_lines": errors,
-    });
-    run.extra.insert("totals".to_owned(), totals);
+    if let Some(folder) = &args.common.report {
+        let title = format!("Batches of {}", args.log.display());
+        let notes = Notes { title: &title, alerts: &parsed.differences, ..Notes::default() };
+        let text = markdown(&parsed.batches, &totals, &notes);
+        let written = std::fs::create_dir_all(folder).and_then(|()| {
+            coaddkit_density::publish(&folder.join("report.md"), |out| out.write_all(text.as_bytes()))
+        });
+        if let Err(e) = written {
+            return run.refuse(&args.common, Exit::Transient, &format!("{}: {e}", folder.display()));
+        }
+    }
     run.end(&args.common, Exit::Complete)
 }

@@ -1,10 +1,18 @@
 //! Pixels of DESI spectra to Parquet: fetched, selected, converted, accounted for.
 
+mod account;
+mod alerts;
+mod analyze;
+mod completed;
 mod inventory;
 mod job;
 mod log;
+mod metrics;
+mod report;
 mod run;
+mod source;
 mod state;
+mod which;
 
 use clap::{Parser, Subcommand};
 use coaddkit_examples::main as run_main;
@@ -21,12 +29,18 @@ struct Args {
 #[derive(Subcommand)]
 enum Job {
     /// Fetch and convert the pixels of an inventory; goes on where an earlier run was
-    Run(run::Args),
+    Run(Box<run::Args>),
     /// List all inputs that are missing, and start nothing
-    Check(run::CheckArgs),
+    Check(which::CheckArgs),
     /// Say how a run stands: done, failed, blocked, not started
     Status(state::Args),
-    /// Totals of a log of the earlier batch runner
+    /// Open every product of a run and compare it with what was noted
+    Verify(state::Args),
+    /// Put the accounts of all shards together
+    Merge(state::MergeArgs),
+    /// Look at every row of all tables: one schema, lists of equal length, redshifts, counts
+    Analyze(analyze::Args),
+    /// Totals of a log of the earlier batch runner, or of a log of this one
     LogSummary(log::Args),
 }
 
@@ -34,8 +48,11 @@ fn main() -> ExitCode {
     let args = Args::parse();
     run_main(|| match args.job {
         Job::Run(args) => run::run(&args),
-        Job::Check(args) => run::check(&args),
+        Job::Check(args) => which::check(&args),
         Job::Status(args) => state::run(&args),
+        Job::Verify(args) => state::verify(&args),
+        Job::Merge(args) => state::merge_shards(&args),
+        Job::Analyze(args) => analyze::run(&args),
         Job::LogSummary(args) => log::run(&args),
     })
 }

@@ -1,31 +1,26 @@
-use crate::inventory::{Pixel, pixels};
-use crate::job::{Lacking, Tiles};
+//! `desi-tiles run`: what is asked for, and how it ended.
+
+use crate::account::Account;
+use crate::alerts;
+use crate::completed;
+use crate::inventory::Pixel;
+use crate::job::{Lacking, Slots, Tiles};
+use crate::metrics::{Totals, table};
+use crate::report::{Notes, markdown, write_beside};
+use crate::source::prune;
+use crate::which::{Which, exit_of, missing, refused, threads};
 use clap::Args as ClapArgs;
-use coaddkit_examples::{Common, Exit, Failed, Run, Table, print};
+use coaddkit_examples::{Common, Exit, Failed, Refused, Run, print};
 use coaddkit_photometry::Cut;
 use coaddkit_spectra::Spectra;
-use coaddkit_tasks::{Error, Missing, Plan, Progress, Record, RunKey, Runner, check as check_inputs, merge};
-use coaddkit_transfer::S3Options;
+use coaddkit_tasks::{Plan, Record, RunKey, Runner, Shard, Summary, merge, status};
 use serde::Serialize;
 use serde_json::json;
-use sha2::{Digest, Sha256};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
-const MIB: f64 = 1024.0 * 1024.0;
-
-/// Which files, and from where.
-#[derive(ClapArgs)]
-pub struct Which {
-    /// CSV of files: survey, program, pixel, file_type (coadd|redrock), filename, s3_key
-    #[arg(long, value_name = "CSV")]
-    inventory: PathBuf,
-    /// Where the keys lead to: a folder, http(s)://… or s3://…
-    #[arg(long, value_name = "URL")]
-    source: String,
-    /// Read s3:// without credentials
-    #[arg(long)]
-    no_sign_request: bool,
-}
+/// Conversions at once: each holds some tens of megabytes.
+const CONVERTING: usize = 4;
 
 #[derive(ClapArgs)]
 pub struct Args {
@@ -34,20 +29,20 @@ pub struct Args {
     /// Folder of the tables, and of the account of the run
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Pixels of a batch, of which at most so many are on the disk at once
+    /// Pixels of a batch, whose files and no others are on the disk at once
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     batch_size: u16,
     /// At most so many batches in this run; the rest is left for the next
     #[arg(long, value_name = "N")]
     count: Option<usize>,
     /// Targets to take, over the columns of REDSHIFTS
-    #[arg(long, value_name = "EXPR", default_value = "SPECTYPE == 'QSO' and ZWARN == 0")]
+    #[arg(long, value_name = "EXPR", default_value = "SPECTYPE == 'QSO' && ZWARN == 0")]
     cut: String,
     /// Lowest wavelength in Å, inclusive
-    #[arg(long, value_name = "ANGSTROM", default_value_t = 3600.0)]
+    #[arg(long, value_name = "ANGSTROM", default_value_t = 3600.0, value_parser = finite)]
     min_wavelength: f64,
     /// Highest wavelength in Å, inclusive
-    #[arg(long, value_name = "ANGSTROM", default_value_t = 9800.0)]
+    #[arg(long, value_name = "ANGSTROM", default_value_t = 9800.0, value_parser = finite)]
     max_wavelength: f64,
     /// Points in the order of their wavelength, where the arms overlap, too
     #[arg(long)]
@@ -55,8 +50,8 @@ pub struct Args {
     /// The types of the earlier converter: f64 lists, i64 masks, six decimals
     #[arg(long)]
     compat: bool,
-    /// Stop before the disk has less than this free
-    #[arg(long, value_name = "GIB", default_value_t = 1.0)]
+    /// Stop before the disk of --out has less than this free
+    #[arg(long, value_name = "GIB", default_value_t = 1.0, value_parser = finite)]
     min_free: f64,
     /// Look for all inputs first, and start nothing if one is missing
     #[arg(long)]
@@ -64,16 +59,27 @@ pub struct Args {
     /// Share of pixels without rows that is expected
     #[arg(long, value_name = "LOW,HIGH", default_value = "0,0.6", value_delimiter = ',')]
     zero_share: Vec<f64>,
+    /// Pixels that the earlier runner has done: its completed_tiles.txt, a number a line
+    #[arg(long, value_name = "FILE")]
+    completed: Option<PathBuf>,
+    /// Keep the fetched files of pixels that fail, below DIR/raw, until the next run
+    #[arg(long)]
+    keep_failed: bool,
+    /// Split the pixels over so many processes
+    #[arg(long, value_name = "N")]
+    shards: Option<u32>,
+    /// Which of them this one is, from 0
+    #[arg(long, value_name = "I")]
+    shard: Option<u32>,
     #[command(flatten)]
     common: Common,
 }
 
-#[derive(ClapArgs)]
-pub struct CheckArgs {
-    #[command(flatten)]
-    which: Which,
-    #[command(flatten)]
-    common: Common,
+fn finite(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value >= 0.0 && value.is_finite() => Ok(value),
+        _ => Err("it must be a number, 0 or above".to_owned()),
+    }
 }
 
 /// What decides the tables.
@@ -87,58 +93,6 @@ struct Config<'a> {
     compat: bool,
 }
 
-fn threads(common: &Common) -> usize {
-    match common.threads {
-        0 => std::thread::available_parallelism().map_or(1, usize::from),
-        n => n.into(),
-    }
-}
-
-impl Which {
-    fn read(&self) -> Result<(Vec<Pixel>, String), (Exit, String)> {
-        let path = &self.inventory;
-        let at = |what: &dyn std::fmt::Display| format!("{}: {what}", path.display());
-        let text = std::fs::read(path).map_err(|e| (Exit::of_reader(e.kind()), at(&e)))?;
-        let digest = Sha256::digest(&text).iter().map(|b| format!("{b:02x}")).collect();
-        let text = String::from_utf8(text).map_err(|e| (Exit::BadData, at(&e)))?;
-        Ok((pixels(&text).map_err(|e| (Exit::BadData, at(&e)))?, digest))
-    }
-
-    fn tiles(&self, out: PathBuf, spectra: Spectra, min_free: u64) -> Tiles {
-        let s3 = if self.no_sign_request { S3Options::anonymous() } else { S3Options::default() };
-        Tiles { source: self.source.clone(), out, spectra, s3, min_free }
-    }
-}
-
-pub fn exit_of(code: u8) -> Exit {
-    [Exit::Complete, Exit::Usage, Exit::BadData, Exit::Missing, Exit::Transient]
-        .into_iter()
-        .find(|exit| exit.code() == code)
-        .unwrap_or(Exit::Bug)
-}
-
-fn refused(error: &Error) -> (Exit, String) {
-    (exit_of(error.kind().exit_code()), error.to_string())
-}
-
-/// A line as each pixel ends.
-struct Lines {
-    quiet: bool,
-}
-
-impl Progress for Lines {
-    fn ended(&self, record: &Record) {
-        if self.quiet {
-            return;
-        }
-        let mib = |name: &str| record.metrics.get(name).copied().unwrap_or(0.0) / MIB;
-        let what = record.reason.clone().unwrap_or_else(|| {
-            format!("FITS {:.2} MiB, Parquet {:.2} MiB", mib("fits_bytes"), mib("parquet_bytes"))
-        });
-        eprintln!("{}  {}  {what}  {:.2} s", record.unit, record.word, record.seconds);
-    }
-}
-
 pub fn run(args: &Args) -> Exit {
     let mut run = Run::start("desi-tiles run");
     match go(args, &mut run) {
@@ -147,24 +101,89 @@ pub fn run(args: &Args) -> Exit {
     }
 }
 
-fn go(args: &Args, run: &mut Run) -> Result<Exit, (Exit, String)> {
-    let cut: Cut = args.cut.parse().map_err(|e| (Exit::Usage, format!("--cut: {e}")))?;
-    let &[low, high] = args.zero_share.as_slice() else {
-        return Err((Exit::Usage, "--zero-share: two numbers".to_owned()));
+fn go(args: &Args, run: &mut Run) -> Result<Exit, Refused> {
+    let usage = |what: String| (Exit::Usage, what);
+    let cut: Cut = args.cut.parse().map_err(|e| usage(format!("--cut: {e}")))?;
+    let zero_share = match args.zero_share[..] {
+        [low, high] if low <= high => (low, high),
+        _ => return Err(usage("--zero-share: two numbers, the lower one first".to_owned())),
     };
-    let (pixels, digest) = args.which.read()?;
-    let spectra = Spectra::new()
-        .cut(cut)
-        .bounds(args.min_wavelength..=args.max_wavelength)
-        .sorted(args.sorted_wavelength)
-        .compatible(args.compat);
-    let free = (args.min_free.max(0.0) * f64::from(1 << 30)) as u64;
-    let tiles = args.which.tiles(args.out.clone(), spectra, free);
-    if args.strict {
-        local_only(&tiles)?;
+    if args.min_wavelength > args.max_wavelength {
+        return Err(usage("--min-wavelength is above --max-wavelength".to_owned()));
     }
+    let env = |name: &str| std::env::var(name).ok();
+    let shard = Shard::choose(args.shard, args.shards, env).map_err(|e| refused(&e))?;
+    let (pixels, digest) = args.which.read()?;
+    let imported = match &args.completed {
+        Some(file) => completed::read(file, &pixels, run)?,
+        None => Default::default(),
+    };
+    std::fs::create_dir_all(&args.out)
+        .map_err(|e| (Exit::of_reader(e.kind()), format!("{}: {e}", args.out.display())))?;
+    // Shards do not take each other's files away.
+    let raw = args.out.join(format!("raw/shard-{:05}", shard.index()));
+    let free = (args.min_free * f64::from(1 << 30)) as u64;
+    let source = args.which.source(args.common.quiet).fetching(&args.out, &raw, args.keep_failed, free);
+    let (threads, batch) = (threads(&args.common), usize::from(args.batch_size));
+    // Fetching is waiting; converting is work.
+    let at_once = if source.is_remote() { batch } else { threads.min(batch) };
+    let tiles = Tiles {
+        source,
+        out: args.out.clone(),
+        spectra: Spectra::new()
+            .cut(cut)
+            .bounds(args.min_wavelength..=args.max_wavelength)
+            .sorted(args.sorted_wavelength)
+            .compatible(args.compat),
+        imported,
+        converting: Slots::new(threads.min(CONVERTING)),
+    };
+    let shown = tiles.source.shown();
+    let plan = plan(args, shown, pixels, digest)?;
+    let limit = args.count.map_or(usize::MAX, |n| n.saturating_mul(batch));
+    let runner = Runner::new(&args.out).shard(shard).threads(at_once).strict(args.strict).limit(limit);
+    let left = raw.clone();
+    let account = Account::new(&args.out, batch, args.common.quiet, move || {
+        // Of a run that was killed.
+        let _ = std::fs::remove_dir_all(&left);
+    });
+    let start = Instant::now();
+    let summary = runner.run(&tiles, &plan, &account).map_err(|e| refused(&e))?;
+    let seconds = start.elapsed().as_secs_f64();
+    prune(&args.out.join("raw"));
+    let batches = account.finish();
+    let totals = Totals::of(&batches, Some(seconds));
+    let exit = judge(args, &summary, zero_share, run);
+    run.extra.insert("to_do".to_owned(), summary.to_do.into());
+    run.extra.insert("units".to_owned(), summary.units.into());
+    run.extra.insert("totals".to_owned(), totals.json());
+    run.extra.insert("batches".to_owned(), json!(batches));
+    if !args.common.quiet && !batches.is_empty() {
+        print(&format!("{}\n{}\n", table(&batches), totals.table()));
+    }
+    if let Some(folder) = &args.common.report {
+        let counts = run.counts.iter().map(|(word, n)| ((*word).to_owned(), *n)).collect();
+        let failures = run.failures.iter().map(|f| (f.item.clone(), f.reason.clone())).collect();
+        let notes = Notes {
+            title: "DESI pixels to Parquet",
+            setting: setting(args, shown, shard),
+            counts,
+            zero_share: Some(zero_share),
+            failures,
+            alerts: &run.alerts,
+        };
+        let text = markdown(&batches, &totals, &notes);
+        if let Err(e) = write_beside(folder, &text, &summary.ended) {
+            eprintln!("desi-tiles run: cannot write the report to {}: {e}", folder.display());
+            return Ok(exit.worse(Exit::Transient));
+        }
+    }
+    Ok(exit)
+}
+
+fn plan(args: &Args, source: &str, pixels: Vec<Pixel>, digest: String) -> Result<Plan<Pixel>, Refused> {
     let config = Config {
-        source: &args.which.source,
+        source,
         cut: &args.cut,
         min_wavelength: args.min_wavelength,
         max_wavelength: args.max_wavelength,
@@ -173,110 +192,84 @@ fn go(args: &Args, run: &mut Run) -> Result<Exit, (Exit, String)> {
     };
     let key = RunKey::new().code(env!("CARGO_PKG_VERSION")).input("inventory", digest);
     let key = key.config(&config).map_err(|e| refused(&e))?;
-    let plan = Plan::new(pixels, key).map_err(|e| refused(&e))?;
-    let limit = args.count.map_or(usize::MAX, |n| n.saturating_mul(args.batch_size.into()));
-    let runner = Runner::new(&args.out)
-        .threads(threads(&args.common).min(args.batch_size.into()))
-        .strict(args.strict)
-        .limit(limit);
-    let summary = runner.run(&tiles, &plan, &Lines { quiet: args.common.quiet }).map_err(|e| refused(&e))?;
-    if !args.common.quiet {
-        print(&format!("{} of {} to do\n", summary.to_do, summary.units));
-    }
+    Plan::new(pixels, key).map_err(|e| refused(&e))
+}
+
+fn setting(args: &Args, source: &str, shard: Shard) -> Vec<(String, String)> {
+    let pair = |name: &str, value: String| (name.to_owned(), value);
+    vec![
+        pair("version", env!("CARGO_PKG_VERSION").to_owned()),
+        pair("inventory", args.which.inventory.display().to_string()),
+        pair("source", source.to_owned()),
+        pair("output", args.out.display().to_string()),
+        pair("cut", args.cut.clone()),
+        pair("wavelengths / Å", format!("{} to {}", args.min_wavelength, args.max_wavelength)),
+        pair("pixels of a batch", args.batch_size.to_string()),
+        pair("part", shard.to_string()),
+    ]
+}
+
+/// Fills the report of the run in, and says how it ended.
+fn judge(args: &Args, summary: &Summary, zero_share: (f64, f64), run: &mut Run) -> Exit {
     missing(&summary.missing, run, args.common.quiet);
-    let mut exit = exit_of(summary.exit_code());
-    for record in summary.failures() {
-        run.failures.push(Failed {
-            item: record.unit.clone(),
-            path: String::new(),
-            reason: record.reason.clone().unwrap_or_default(),
-            attempts: record.attempt,
-        });
-    }
+    run.failures.extend(summary.failures().map(of_record));
     if let Some(stopped) = &summary.stopped {
         eprintln!("desi-tiles run: stopped: {stopped}");
+        run.failed_item("run", stopped.place(), stopped.what().to_owned());
     }
-    const WORDS: [&str; 5] = ["done", "no_rows", "failed", "blocked", "not started"];
-    for word in WORDS {
-        let name = if word == "blocked" { "missing_input" } else { word };
-        run.counts.insert(name, summary.counts.get(word).copied().unwrap_or(0));
-    }
-    exit = exit.worse(alerts(&summary.ended, (low, high), run));
-    // What lacks a spectrum in pixels of earlier runs counts, too; a run that is not at its end has no result yet.
-    if let Ok(merged) = merge::<Lacking>(&args.out) {
-        if !merged.partial.0.is_empty() {
-            exit = exit.worse(Exit::BadData);
+    run.counts = counts(&summary.counts);
+    let exit = exit_of(summary.exit_code()).worse(alerts::judge(&summary.ended, zero_share, run));
+    exit.worse(lacking(&args.out, run))
+}
+
+/// Every outcome has its number, 0 if there is none.
+pub fn counts<'a>(
+    found: impl IntoIterator<Item = (&'a String, &'a u64)>,
+) -> std::collections::BTreeMap<&'static str, u64> {
+    const WORDS: [&str; 10] = [
+        "done",
+        "no_rows",
+        "imported",
+        "missing_input",
+        "bad_data",
+        "transient",
+        "limit",
+        "usage",
+        "bug",
+        "not_started",
+    ];
+    let mut counts: std::collections::BTreeMap<_, _> = WORDS.into_iter().map(|word| (word, 0)).collect();
+    for (word, n) in found {
+        let word = word.replace(' ', "_");
+        if let Some(known) = WORDS.into_iter().find(|known| *known == word) {
+            *counts.entry(known).or_default() += n;
         }
-        let list = merged.partial.0.iter().map(|(pixel, id)| json!({"pixel": pixel, "targetid": id}));
+    }
+    counts
+}
+
+pub fn of_record(record: &Record) -> Failed {
+    Failed {
+        item: record.unit.clone(),
+        path: String::new(),
+        reason: record.reason.clone().unwrap_or_default(),
+        attempts: record.attempt,
+    }
+}
+
+/// Targets that have a redshift and no spectrum, in pixels of earlier runs too.
+pub fn lacking(out: &Path, run: &mut Run) -> Exit {
+    // A folder that is not at its end has no merged result; that there are some is known by the pixels that are done.
+    let merged = merge::<Lacking>(out).map(|merged| merged.partial.0);
+    let some = match &merged {
+        Ok(list) => !list.is_empty(),
+        Err(_) => status(out).is_ok_and(|stand| {
+            stand.settled.iter().any(|record| record.metrics.contains_key("without_spectrum"))
+        }),
+    };
+    if let Ok(list) = &merged {
+        let list = list.iter().map(|(pixel, id)| json!({"pixel": pixel, "targetid": id}));
         run.extra.insert("without_spectrum".to_owned(), list.collect());
     }
-    Ok(exit)
-}
-
-/// Judges what ended in this run, as lines that a webhook can take.
-fn alerts(ended: &[Record], (low, high): (f64, f64), run: &mut Run) -> Exit {
-    let sum = |name: &str| ended.iter().filter_map(|r| r.metrics.get(name)).sum::<f64>();
-    let (fits, parquet) = (sum("fits_bytes"), sum("parquet_bytes"));
-    run.bytes = fits as u64;
-    let count = |good: &dyn Fn(&&Record) -> bool| ended.iter().filter(good).count() as f64;
-    let settled = count(&|r| r.state.is_settled());
-    let failed = ended.len() as f64 - settled;
-    let mut exit = Exit::Complete;
-    let mut alert = |rule: &str, value: f64, expected: String| {
-        let line = json!({"alert": rule, "value": value, "expected": expected}).to_string();
-        eprintln!("{line}");
-        run.alerts.push(line);
-    };
-    if failed > 0.1 * ended.len() as f64 {
-        alert("failure_rate", failed / ended.len() as f64, "at most 0.1".to_owned());
-        exit = Exit::BadData;
-    }
-    if fits > 0.0 && 1.0 - parquet / fits < 0.9 {
-        alert("reduction", 1.0 - parquet / fits, "at least 0.9".to_owned());
-    }
-    let zero = count(&|r| r.word == "no_rows") / settled.max(1.0);
-    if settled > 0.0 && !(low..=high).contains(&zero) {
-        alert("zero_share", zero, format!("{low} to {high}"));
-    }
-    exit
-}
-
-fn local_only(tiles: &Tiles) -> Result<(), (Exit, String)> {
-    let what = "inputs can be looked for in a folder only, so far; run without --strict".to_owned();
-    if tiles.is_folder() { Ok(()) } else { Err((Exit::Usage, what)) }
-}
-
-pub fn check(args: &CheckArgs) -> Exit {
-    let mut run = Run::start("desi-tiles check");
-    let found = args.which.read().and_then(|(pixels, _)| {
-        let tiles = args.which.tiles(PathBuf::new(), Spectra::new(), 0);
-        local_only(&tiles)?;
-        let found = check_inputs(&tiles, &pixels, threads(&args.common)).map_err(|e| refused(&e))?;
-        Ok((pixels.len(), found))
-    });
-    match found {
-        Err((exit, reason)) => run.refuse(&args.common, exit, &reason),
-        Ok((pixels, found)) => {
-            run.counts.insert("inputs", 2 * pixels as u64);
-            run.counts.insert("missing", found.len() as u64);
-            missing(&found, &mut run, args.common.quiet);
-            run.end(&args.common, if found.is_empty() { Exit::Complete } else { Exit::Missing })
-        }
-    }
-}
-
-fn missing(found: &[Missing], run: &mut Run, quiet: bool) {
-    let mut table = Table::new(["pixel", "missing", "where"]);
-    for m in found {
-        table.row([m.unit.clone(), m.kind.clone(), m.place.clone()]);
-        run.failures.push(Failed {
-            item: m.unit.clone(),
-            path: m.place.clone(),
-            reason: format!("{} is missing", m.kind),
-            attempts: 0,
-        });
-    }
-    if !found.is_empty() && !quiet {
-        print(&table.to_string());
-    }
+    if some { Exit::BadData } else { Exit::Complete }
 }
