@@ -40,6 +40,12 @@ impl Exit {
         }
     }
 
+    /// The end that goes with an exit code of the libraries.
+    pub fn of_code(code: u8) -> Self {
+        let all = [Self::Complete, Self::Usage, Self::BadData, Self::Missing, Self::Transient];
+        all.into_iter().find(|exit| exit.code() == code).unwrap_or(Self::Bug)
+    }
+
     /// The one that outranks the other.
     pub fn worse(self, other: Self) -> Self {
         let order = [Self::Complete, Self::Transient, Self::Missing, Self::BadData, Self::Usage, Self::Bug];
@@ -60,7 +66,7 @@ impl From<Option<Failure>> for Exit {
 }
 
 /// How thoroughly files are looked at.
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Depth {
     /// All HDUs are there, with all their bytes; in a cache: all files, as long as their markers say
     Size,
@@ -144,6 +150,14 @@ pub fn new_file(text: &str) -> Result<PathBuf, String> {
 }
 
 impl Common {
+    /// The threads asked for, as a number.
+    pub fn workers(&self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            n => n.into(),
+        }
+    }
+
     /// Runs `work` on a pool of the threads asked for.
     pub fn on_threads<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         match rayon::ThreadPoolBuilder::new().num_threads(self.threads.into()).build() {
@@ -245,6 +259,12 @@ pub fn timestamp(option: Option<&str>) -> Option<String> {
         return Some(text.to_owned());
     }
     let seconds: u64 = std::env::var("SOURCE_DATE_EPOCH").ok()?.trim().parse().ok()?;
+    let [year, month, day, hour, minute, second] = utc(seconds);
+    Some(format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"))
+}
+
+/// Year, month, day, hour, minute and second of a number of seconds since 1970.
+pub fn utc(seconds: u64) -> [u64; 6] {
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
     // Civil date of a day number: eras of 400 years that begin in March.
     let z = days + 719_468;
@@ -255,6 +275,5 @@ pub fn timestamp(option: Option<&str>) -> Option<String> {
     let day = of_year - (153 * month + 2) / 5 + 1;
     let (month, year) =
         if month < 10 { (month + 3, year + era * 400) } else { (month - 9, year + era * 400 + 1) };
-    let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
-    Some(format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"))
+    [year, month, day, rest / 3600, rest / 60 % 60, rest % 60]
 }

@@ -17,14 +17,16 @@ mod inputs;
 mod moves;
 mod progress;
 mod run;
+mod simulate;
 mod summary;
 mod table;
 
-pub use cli::{BoxArgs, Common, Depth, Exit, check_out, folder, main, new_file, print, timestamp};
+pub use cli::{BoxArgs, Common, Depth, Exit, check_out, folder, main, new_file, print, timestamp, utc};
 pub use digest::{ColumnDigest, ImageDigest, Stats, column_digest, image_digest};
 pub use inputs::{Refused, is_remote, local_sweeps, sweeps};
 pub use moves::{MoveArgs, MoveBar, destination, exit_of, exit_of_error, exit_of_outcome};
-pub use progress::{Bar, StepBar};
+pub use progress::{Bar, CountBar, StepBar};
 pub use run::{Failed, Run};
+pub use simulate::SimulatedRaw;
 pub use summary::{count_summary, region_alerts, region_summary};
 pub use table::Table;

@@ -137,3 +137,60 @@ impl coaddkit_manifest::Progress for StepBar {
         }
     }
 }
+
+/// A bar over things of one kind, such as pixels; elsewhere than on a terminal a line a minute, nothing when quiet.
+#[derive(Debug)]
+pub struct CountBar {
+    bar: ProgressBar,
+    word: &'static str,
+    loud: bool,
+    log: Option<Mutex<Instant>>,
+}
+
+impl CountBar {
+    /// Of so far unknown length.
+    pub fn new(word: &'static str, quiet: bool) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let bar = if quiet || !terminal { ProgressBar::hidden() } else { ProgressBar::no_length() };
+        let template =
+            format!("  {{bar:28}} {{percent:>3}} %  {{pos}}/{{len}} {word}  {{msg}}  {{eta}} left");
+        if let Ok(style) = ProgressStyle::with_template(&template) {
+            bar.set_style(style.progress_chars("━╸─"));
+        }
+        let log = (!quiet && !terminal).then(|| Mutex::new(Instant::now() + EVERY));
+        Self { bar, word, loud: !quiet, log }
+    }
+
+    /// There are so many.
+    pub fn total(&self, count: u64) {
+        self.bar.set_length(count);
+        self.bar.reset();
+    }
+
+    /// Seconds since then, more than none.
+    pub fn seconds(&self) -> f64 {
+        self.bar.elapsed().as_secs_f64().max(1e-3)
+    }
+
+    /// One more is done; says why if it failed.
+    pub fn one(&self, message: &str, failed: Option<String>) {
+        self.bar.set_message(message.to_owned());
+        self.bar.inc(1);
+        if let Some(why) = failed.filter(|_| self.loud) {
+            self.bar.suspend(|| say!("{why}"));
+        }
+        let Some(log) = &self.log else { return };
+        let Ok(mut next) = log.try_lock() else { return };
+        if Instant::now() >= *next {
+            *next += EVERY;
+            let (at, of) = (self.bar.position(), self.bar.length().unwrap_or(0));
+            let left = of.saturating_sub(at) as f64 * self.seconds() / at.max(1) as f64;
+            say!("{at}/{of} {}, {message}, about {left:.0} s left", self.word);
+        }
+    }
+
+    /// Takes the bar off the terminal.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -8,7 +8,7 @@ use crate::{Done, Stop, files, tools};
 
 /// Who may import whom of the published crates, by the noun after `coaddkit-`. A crate that is not listed may
 /// import none. Unpublished crates may import all, and none of the published ones may import them.
-const IMPORTS: [(&str, &[&str]); 10] = [
+const IMPORTS: [(&str, &[&str]); 11] = [
     ("arrow2", &["manifest"]),
     ("cache", &["fits", "sky", "transfer"]),
     ("density", &["fits", "photometry", "sky"]),
@@ -16,11 +16,23 @@ const IMPORTS: [(&str, &[&str]); 10] = [
     ("manifest", &["fits", "photometry", "sky"]),
     ("photometry", &[]),
     ("sky", &[]),
+    ("spectra", &["fits", "photometry"]),
     ("tasks", &[]),
     ("transfer", &[]),
     (
         "coaddkit",
-        &["arrow2", "cache", "density", "fits", "manifest", "photometry", "sky", "tasks", "transfer"],
+        &[
+            "arrow2",
+            "cache",
+            "density",
+            "fits",
+            "manifest",
+            "photometry",
+            "sky",
+            "spectra",
+            "tasks",
+            "transfer",
+        ],
     ),
 ];
 

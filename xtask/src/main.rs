@@ -5,6 +5,7 @@ use std::process::ExitCode;
 mod check;
 mod coadds;
 mod conformance;
+mod desi;
 mod files;
 mod fixtures;
 mod oracle;
@@ -32,7 +33,10 @@ cargo xtask TASK
   coadds DIR               write a miniature of the survey's coadds, and DIR/survey-bricks.fits.gz with its bricks
         [--psfsize] [--seed S]
         [--large N]        N bricks of files of 64 kB to 4 MB instead, with lists of them
-  peers [SUBJECT|--all]    time the same work done by us and by others, into benches/record/: tables, images, sky, transfer
+  desi DIR                 write pixels of DESI spectra, and DIR/inventory.csv with their files
+        [--pixels N] [--targets N] [--seed S]
+  peers [SUBJECT|--all]    time the same work done by us and by others, into benches/record/: tables, images, sky,
+                           transfer, batches
         [--quick]          with fewer rounds and fewer files
   help
 ";
@@ -51,6 +55,7 @@ fn main() -> ExitCode {
         "fixtures" => fixtures::run(rest),
         "sweep" => sweep::run(rest),
         "coadds" => coadds::run(rest),
+        "desi" => desi::run(rest),
         "peers" => peers::run(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");

@@ -15,6 +15,7 @@ const DITHER: &str = "tests/oracle/dither.py";
 const WRITTEN: &str = "tests/oracle/written.py";
 const TABLES: &str = "tests/oracle/tables.py";
 const CACHE: &str = "tests/oracle/cache.py";
+const RAWS: &str = "tests/oracle/raws.py";
 const C: &str = "benches/peers/sweep.c";
 
 /// The sweeps under `fixtures/`.
@@ -109,6 +110,24 @@ fn look_at_cache(python: &Path) -> Result<(), String> {
     let real = files::shared().join("data/coadds");
     if real.is_dir() {
         command.arg("--real").arg(real);
+    }
+    tools::succeed(&mut command)
+}
+
+/// astropy and fitsverify judge the raw exposures that `raw-archive check` judges.
+pub fn raws() -> Outcome {
+    match tools::python(&["numpy", "astropy"]) {
+        Ok(python) => judge_raws(&python).into(),
+        Err(why) => Outcome::Skipped(why),
+    }
+}
+
+fn judge_raws(python: &Path) -> Result<(), String> {
+    let work = files::scratch("raws").map_err(|e| e.to_string())?;
+    let mut command = tools::command(python);
+    command.arg(RAWS).arg("--raw-archive").arg(binary("raw-archive")).arg("--work").arg(work);
+    if tools::present("fitsverify") {
+        command.args(["--fitsverify", "fitsverify"]);
     }
     tools::succeed(&mut command)
 }

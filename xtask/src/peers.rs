@@ -5,15 +5,22 @@ use std::path::Path;
 use crate::{Done, Stop, files, tools};
 
 /// What can be compared, and how.
-const SUBJECTS: &[(&str, Run)] =
-    &[("tables", tables::run), ("images", images::run), ("sky", sky::run), ("transfer", transfer::run)];
+const SUBJECTS: &[(&str, Run)] = &[
+    ("tables", tables::run),
+    ("images", images::run),
+    ("sky", sky::run),
+    ("transfer", transfer::run),
+    ("batches", |quick| batches::run(quick).and_then(|()| raws::run(quick))),
+];
 
 /// Times a subject, with fewer rounds if quick, and writes its record.
 type Run = fn(bool) -> Result<(), String>;
 
+mod batches;
 mod contenders;
 mod images;
 mod machine;
+mod raws;
 mod record;
 mod sky;
 mod tables;

@@ -65,6 +65,7 @@ const STEPS: &[Step] = &[
     ("oracle-dither", |_| oracle::dither()),
     ("oracle-sky", |_| oracle::sky::run()),
     ("oracle-cache", |_| oracle::cache()),
+    ("oracle-raws", |_| oracle::raws()),
 ];
 
 pub fn run(args: &[&str], ci: bool) -> Done {

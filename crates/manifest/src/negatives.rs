@@ -19,6 +19,7 @@ pub use config::{
     Types,
 };
 pub use draw::{Draw, Drawn, Ranking, Stratum};
+pub use plot::bar_chart;
 pub use pool::{FILTERS, Pool, PoolCounts, PoolReport, SweepReport};
 pub use positives::{MatchPositives, Matched, read_positions};
 pub use schema::{NEGATIVE_POOL, NEGATIVE_SAMPLE, POSITIVES};

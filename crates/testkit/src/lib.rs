@@ -7,6 +7,7 @@
 //!   as many as the disk holds; [`bricks_table`] the survey-bricks table that goes with them, and
 //!   [`write_miniature`] the small survey that is committed under `fixtures/`.
 //! - [`CoaddTree`] is a miniature of the survey's coadds, of [`TiledImage`]s in its encodings.
+//! - [`DesiPixel`] is a coadd and a redrock file of DESI spectra, [`write_desi_survey`] writes many and their list.
 //! - [`FaultOrigin`] serves files over HTTP, breaks what it is told to break, and remembers every request.
 //! - [`Nginx`] and [`Store`] start real servers on the loopback interface; [`Kills`] kills programs at random
 //!   moments.
@@ -20,6 +21,7 @@ mod checksum;
 mod coadd;
 mod csv;
 pub mod damage;
+mod desi;
 mod disk;
 mod fits;
 mod gzip;
@@ -37,6 +39,7 @@ pub use bricks::{Brick, BrickQuality, Tiling, bricks_table};
 pub use checksum::with_checksums;
 pub use coadd::{CoaddTree, Coverage};
 pub use csv::Csv;
+pub use desi::{DESI_INVENTORY, DesiPixel, write_desi_survey};
 pub use disk::SmallDisk;
 pub use fits::{Cells, Column, FitsTable, image_extension};
 pub use gzip::{gunzip, gzip};

@@ -96,27 +96,53 @@ impl Http {
                 request = request.header(header::IF_RANGE, condition);
             }
         }
-        match tokio::time::timeout(self.timeouts.first_byte, request.send()).await {
-            Err(_) => Answer::Broke(format!("no answer for {} s", self.timeouts.first_byte.as_secs_f64())),
-            Ok(Err(e)) if e.is_redirect() => Answer::Denied(chain(&e)),
-            Ok(Err(e)) => Answer::Broke(chain(&e)),
-            Ok(Ok(response)) => self.judge(response, ask).await,
+        match self.send(request).await {
+            Ok(response) => self.judge(response, ask).await,
+            Err(answer) => answer,
         }
     }
 
-    async fn judge(&self, mut response: Response, ask: Ask<'_>) -> Answer {
+    /// Whether a file is there, and its length if the origin tells: by its first byte, which a signed address gives
+    /// and which does not need the origin to know HEAD.
+    pub(crate) async fn probe(&self, url: Url) -> Result<Option<u64>, Answer> {
+        let request = self.kept.get(url).header(header::ACCEPT_ENCODING, "identity");
+        let request = request.header(header::RANGE, "bytes=0-0");
+        let mut response = self.send(request).await?;
+        match response.status() {
+            // Without ranges the body is on its way; the connection ends with it.
+            StatusCode::OK => Ok(response.content_length()),
+            StatusCode::PARTIAL_CONTENT => {
+                drain(&mut response).await;
+                Ok(answer::total(response.headers()))
+            }
+            // An empty file has no first byte.
+            StatusCode::RANGE_NOT_SATISFIABLE => {
+                drain(&mut response).await;
+                Ok(Some(0))
+            }
+            _ => {
+                let version = Version::default();
+                let ask = Ask { have: 0, version: &version, length: None, fresh: false, compressed: false };
+                Err(refused(response, ask).await)
+            }
+        }
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Response, Answer> {
+        match tokio::time::timeout(self.timeouts.first_byte, request.send()).await {
+            Err(_) => {
+                Err(Answer::Broke(format!("no answer for {} s", self.timeouts.first_byte.as_secs_f64())))
+            }
+            Ok(Err(e)) if e.is_redirect() => Err(Answer::Denied(chain(&e))),
+            Ok(Err(e)) => Err(Answer::Broke(chain(&e))),
+            Ok(Ok(response)) => Ok(response),
+        }
+    }
+
+    async fn judge(&self, response: Response, ask: Ask<'_>) -> Answer {
         let status = response.status();
         if !matches!(status, StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
-            let answer = refusal(&response, ask);
-            let code = code(&drain(&mut response).await);
-            return match (answer, code) {
-                // Otherwise a mistyped bucket is one without files.
-                (Answer::Absent(_), Some(code)) if code == "NoSuchBucket" => {
-                    Answer::Denied(format!("{status}: {code}"))
-                }
-                (Answer::Denied(what), Some(code)) => Answer::Denied(format!("{what}: {code}")),
-                (answer, _) => answer,
-            };
+            return refused(response, ask).await;
         }
         let length = response.content_length();
         match answer::framing(status, response.headers(), length, ask) {
@@ -126,6 +152,21 @@ impl Http {
             }
             Framing::Unusable(answer) => *answer,
         }
+    }
+}
+
+/// What an answer without the file means, by its status and the document that comes with it.
+async fn refused(mut response: Response, ask: Ask<'_>) -> Answer {
+    let status = response.status();
+    let answer = refusal(&response, ask);
+    let code = code(&drain(&mut response).await);
+    match (answer, code) {
+        // Otherwise a mistyped bucket is one without files.
+        (Answer::Absent(_), Some(code)) if code == "NoSuchBucket" => {
+            Answer::Denied(format!("{status}: {code}"))
+        }
+        (Answer::Denied(what), Some(code)) => Answer::Denied(format!("{what}: {code}")),
+        (answer, _) => answer,
     }
 }
 

@@ -63,6 +63,7 @@ mod fetch;
 mod gate;
 mod http;
 mod ledger;
+mod look;
 mod memory;
 mod origin;
 mod outcome;

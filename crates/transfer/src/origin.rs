@@ -9,7 +9,7 @@ use bytes::Bytes;
 use crate::destination::blocking;
 use crate::http::{Answer, Ask, Body, Http, Version};
 use crate::source::Parts;
-use crate::{Error, ErrorKind, Source};
+use crate::{Error, ErrorKind, Source, Transfer};
 
 /// Bytes read from a local file at once.
 const READ: usize = 512 << 10;
@@ -23,6 +23,15 @@ pub(crate) struct Origins {
 }
 
 impl Origins {
+    /// As the options of a transfer say.
+    pub(crate) fn of(transfer: &Transfer) -> Result<Self, Error> {
+        Ok(Self {
+            http: Http::new(&transfer.hosts.user_agent, &transfer.timeouts)?,
+            #[cfg(feature = "aws")]
+            objects: crate::s3::Objects::new(&transfer.s3, &transfer.hosts, &transfer.timeouts),
+        })
+    }
+
     /// What is asked politely together: the host of an address, nothing for a local file.
     pub(crate) fn host(&self, source: &Source) -> Result<Option<String>, Error> {
         let url = match source.parts()? {
@@ -38,26 +47,49 @@ impl Origins {
     }
 
     pub(crate) async fn get(&self, source: &Source, ask: Ask<'_>) -> Answer {
-        let parts = match source.parts() {
-            Ok(parts) => parts,
-            Err(e) => return Answer::Denied(e.what().to_owned()),
-        };
-        match parts {
-            Parts::Http(url) => self.http.get(url, ask).await,
-            #[cfg(feature = "aws")]
-            Parts::S3 { bucket, key } => match self.objects.address(&bucket, &key).await {
-                Ok(url) => self.http.get(url, ask).await,
-                Err(e) if e.kind() == ErrorKind::Transient => Answer::Broke(e.what().to_owned()),
-                Err(e) => Answer::Denied(e.what().to_owned()),
-            },
-            #[cfg(not(feature = "aws"))]
-            Parts::S3 { .. } => Answer::Denied("built without the feature aws".to_owned()),
-            Parts::File(path) => match blocking(move || Ok(open(&path))).await {
+        match self.whither(source).await {
+            Ok(Whither::Url(url)) => self.http.get(url, ask).await,
+            Ok(Whither::File(path)) => match blocking(move || Ok(open(&path))).await {
                 Ok(answer) => answer,
                 Err(e) => Answer::Broke(e.what().to_owned()),
             },
+            Err(answer) => answer,
         }
     }
+
+    /// The length of a source that is there, if the origin tells; otherwise why it is not.
+    pub(crate) async fn probe(&self, source: &Source) -> Result<Option<u64>, Answer> {
+        match self.whither(source).await? {
+            Whither::Url(url) => self.http.probe(url).await,
+            Whither::File(path) => match blocking(move || Ok(open(&path))).await {
+                Ok(Answer::Body { length, .. }) => Ok(length),
+                Ok(answer) => Err(answer),
+                Err(e) => Err(Answer::Broke(e.what().to_owned())),
+            },
+        }
+    }
+
+    /// Where to ask for a source now.
+    async fn whither(&self, source: &Source) -> Result<Whither, Answer> {
+        match source.parts().map_err(|e| Answer::Denied(e.what().to_owned()))? {
+            Parts::Http(url) => Ok(Whither::Url(url)),
+            #[cfg(feature = "aws")]
+            Parts::S3 { bucket, key } => match self.objects.address(&bucket, &key).await {
+                Ok(url) => Ok(Whither::Url(url)),
+                Err(e) if e.kind() == ErrorKind::Transient => Err(Answer::Broke(e.what().to_owned())),
+                Err(e) => Err(Answer::Denied(e.what().to_owned())),
+            },
+            #[cfg(not(feature = "aws"))]
+            Parts::S3 { .. } => Err(Answer::Denied("built without the feature aws".to_owned())),
+            Parts::File(path) => Ok(Whither::File(path)),
+        }
+    }
+}
+
+/// What a source comes down to.
+enum Whither {
+    Url(url::Url),
+    File(std::path::PathBuf),
 }
 
 fn open(path: &Path) -> Answer {

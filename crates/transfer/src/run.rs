@@ -9,7 +9,6 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use crate::destination::{Found, Listing};
 use crate::fetch::{self, Settling, Shared, Tally};
-use crate::http::Http;
 use crate::ledger::{Ledger, Record};
 use crate::memory::Memory;
 use crate::origin::Origins;
@@ -49,11 +48,7 @@ pub(crate) async fn run(transfer: &Transfer, plan: &Plan, progress: &dyn Progres
     let mut run = Run { transfer, plan, progress, report: Report::default(), ledger };
     let shared = Shared {
         transfer,
-        origins: Origins {
-            http: Http::new(&transfer.hosts.user_agent, &transfer.timeouts)?,
-            #[cfg(feature = "aws")]
-            objects: crate::s3::Objects::new(&transfer.s3, &transfer.hosts, &transfer.timeouts),
-        },
+        origins: Origins::of(transfer)?,
         memory: Memory::new(transfer.memory),
         discard: Arc::new(AtomicBool::new(false)),
         progress,

@@ -194,8 +194,27 @@ impl Transfer {
     ///
     /// As [`Transfer::run`], and when the runtime cannot start.
     pub fn run_blocking(&self, plan: &Plan, progress: &dyn Progress) -> Result<Report, Error> {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-        runtime.map_err(|e| Error::usage("runtime", e))?.block_on(self.run(plan, progress))
+        on_a_runtime(self.run(plan, progress))
+    }
+
+    /// Asks whether the sources of a plan are there, and fetches nothing: as many requests at once as hosts allow, with
+    /// the same patience as for files. A source that is there ends as [`Outcome::Present`](crate::Outcome::Present)
+    /// with its length, 0 if the origin does not tell; the destination is not looked at.
+    ///
+    /// # Errors
+    ///
+    /// An address that cannot be asked. How each source ended is in the [`Report`].
+    pub async fn look(&self, plan: &Plan, progress: &dyn Progress) -> Result<Report, Error> {
+        crate::look::look(self, plan, progress).await
+    }
+
+    /// As [`Transfer::look`], on a runtime of its own. Not for use inside another one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Transfer::look`], and when the runtime cannot start.
+    pub fn look_blocking(&self, plan: &Plan, progress: &dyn Progress) -> Result<Report, Error> {
+        on_a_runtime(self.look(plan, progress))
     }
 
     pub(crate) fn gate(&self, host: &str) -> Arc<Gate> {
@@ -203,6 +222,11 @@ impl Transfer {
         let new = || Arc::new(Gate::new(&self.hosts, crc32fast::hash(host.as_bytes()).into()));
         Arc::clone(gates.entry(host.to_owned()).or_insert_with(new))
     }
+}
+
+fn on_a_runtime<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|e| Error::usage("runtime", e))?.block_on(work)
 }
 
 impl std::fmt::Debug for Transfer {

@@ -3,10 +3,12 @@
 mod cache;
 mod count;
 mod cutout;
+mod desi;
 mod info;
 mod injection;
 mod negatives;
 mod quickstart;
+mod raws;
 mod regions;
 mod remote;
 mod verify;

@@ -82,6 +82,16 @@ impl Canvas {
     }
 }
 
+/// Writes a PNG file of bars over their labels, the picture that the reports of this crate have: a distribution of
+/// numbers.
+///
+/// # Errors
+///
+/// The file cannot be written.
+pub fn bar_chart(path: &Path, title: &str, values: &[(String, u64)]) -> Result<(), Error> {
+    bars(title, values).write(path)
+}
+
 /// Bars over their labels, with their values where there is room.
 pub(super) fn bars(title: &str, values: &[(String, u64)]) -> Canvas {
     let [left, top, right, bottom] = MARGIN;

@@ -87,6 +87,11 @@ fn encoding(headers: &HeaderMap) -> Option<String> {
     (!encoding.is_empty() && encoding != "identity").then_some(encoding)
 }
 
+/// The length of the whole, of an answer with a part of it.
+pub(super) fn total(headers: &HeaderMap) -> Option<u64> {
+    text(headers, header::CONTENT_RANGE).and_then(content_range)?.2
+}
+
 /// `bytes 0-99/1000` or `bytes 0-99/*`.
 fn content_range(text: &str) -> Option<(u64, u64, Option<u64>)> {
     let (range, total) = text.trim().strip_prefix("bytes ")?.split_once('/')?;

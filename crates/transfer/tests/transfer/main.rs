@@ -4,6 +4,7 @@ mod disk;
 mod gate;
 mod help;
 mod kill;
+mod look;
 mod matrix;
 mod resume;
 mod rules;

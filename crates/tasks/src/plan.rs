@@ -1,0 +1,142 @@
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::job::hex;
+use crate::{Error, RunKey};
+
+/// All units of a run, sorted by name, and the key of the run.
+#[derive(Clone, Debug)]
+pub struct Plan<U> {
+    units: Vec<U>,
+    names: Vec<String>,
+    key: RunKey,
+}
+
+impl<U: Display> Plan<U> {
+    /// Sorts the units by name. Their names become part of the key.
+    ///
+    /// # Errors
+    ///
+    /// Two units of one name, or one without a name.
+    pub fn new(units: impl IntoIterator<Item = U>, key: RunKey) -> Result<Self, Error> {
+        let mut named: Vec<(String, U)> = units.into_iter().map(|unit| (unit.to_string(), unit)).collect();
+        named.sort_by(|a, b| a.0.cmp(&b.0));
+        if named.first().is_some_and(|(name, _)| name.is_empty()) {
+            return Err(Error::data("plan", "a unit has no name"));
+        }
+        if let Some(twice) = named.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            return Err(Error::data(&twice[0].0, "this unit stands twice in the plan"));
+        }
+        let (names, units): (Vec<_>, Vec<_>) = named.into_iter().unzip();
+        let key = with_units(key, &names);
+        Ok(Self { units, names, key })
+    }
+
+    /// In the order of their names.
+    pub fn units(&self) -> &[U] {
+        &self.units
+    }
+
+    /// The names, in the same order.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The key, with the units.
+    pub fn key(&self) -> &RunKey {
+        &self.key
+    }
+
+    /// Puts the plan into the folder of a run, or finds that the one there is the same.
+    pub(crate) fn enter(&self, folder: &Path) -> Result<(), Error> {
+        let parts = parts_of(folder);
+        fs::create_dir_all(&parts).map_err(|e| Error::io(&parts, &e))?;
+        if !plan_path(folder).exists() {
+            self.write(folder)?;
+        }
+        let there = StoredPlan::read(folder)?;
+        let differences = there.key.differences(&self.key);
+        if differences.is_empty() {
+            return Ok(());
+        }
+        let list: Vec<String> = differences.iter().map(ToString::to_string).collect();
+        let what = format!("this folder holds another run: {}", list.join("; "));
+        Err(Error::usage(folder.display(), what))
+    }
+
+    /// Shards begin at the same moment: the first one writes, and nobody writes over it.
+    fn write(&self, folder: &Path) -> Result<(), Error> {
+        let (parts, path) = (parts_of(folder), plan_path(folder));
+        let text =
+            json!({"format": FORMAT, "key": self.key, "digest": self.key.digest(), "units": self.names});
+        let write = || -> io::Result<()> {
+            let mut builder = tempfile::Builder::new();
+            // As any new file: the mask of the process applies.
+            #[cfg(unix)]
+            builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+            let mut file = builder.prefix(".plan.json.part-").tempfile_in(&parts)?;
+            writeln!(file, "{text}")?;
+            file.as_file().sync_all()?;
+            match file.persist_noclobber(&path) {
+                Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+                other => other.map(drop).map_err(|e| e.error),
+            }
+        };
+        write().map_err(|e| Error::io(&path, &e))
+    }
+}
+
+const FORMAT: &str = "coaddkit-plan/1";
+
+/// A plan as a folder holds it, without the units themselves.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct StoredPlan {
+    format: String,
+    pub key: RunKey,
+    pub digest: String,
+    pub units: Vec<String>,
+}
+
+impl StoredPlan {
+    pub fn read(folder: &Path) -> Result<Self, Error> {
+        let path = plan_path(folder);
+        let text = fs::read(&path).map_err(|e| Error::io(&path, &e))?;
+        let plan: Self = serde_json::from_slice(&text).map_err(|e| Error::data(path.display(), e))?;
+        let sorted = plan.units.windows(2).all(|pair| pair[0] < pair[1]);
+        let same = with_units(plan.key.clone(), &plan.units) == plan.key && plan.digest == plan.key.digest();
+        if plan.format != FORMAT || !sorted || !same {
+            return Err(Error::data(path.display(), "this is no plan, or it was changed by hand"));
+        }
+        Ok(plan)
+    }
+
+    /// The number of each unit.
+    pub fn numbers(&self) -> HashMap<&str, usize> {
+        self.units.iter().enumerate().map(|(k, name)| (name.as_str(), k)).collect()
+    }
+}
+
+fn with_units(key: RunKey, names: &[String]) -> RunKey {
+    let mut hash = Sha256::new();
+    for name in names {
+        hash.update((name.len() as u64).to_le_bytes());
+        hash.update(name);
+    }
+    key.set("units/count", &Value::from(names.len())).set("units/sha256", &Value::from(hex(hash)))
+}
+
+/// Where plan, ledgers and partials are.
+pub(crate) fn parts_of(folder: &Path) -> PathBuf {
+    folder.join("parts")
+}
+
+fn plan_path(folder: &Path) -> PathBuf {
+    parts_of(folder).join("plan.json")
+}

@@ -1,0 +1,7 @@
+//! Runs of small jobs: resumed, sharded, merged, killed, and with ledgers that were tampered with.
+
+mod help;
+mod hostile;
+mod kill;
+mod runs;
+mod shards;

@@ -1,0 +1,58 @@
+//! Pixels of DESI spectra to Parquet: fetched, selected, converted, accounted for.
+
+mod account;
+mod alerts;
+mod analyze;
+mod completed;
+mod inventory;
+mod job;
+mod log;
+mod metrics;
+mod report;
+mod run;
+mod source;
+mod state;
+mod which;
+
+use clap::{Parser, Subcommand};
+use coaddkit_examples::main as run_main;
+use std::process::ExitCode;
+
+/// DESI spectra by HEALPix pixel: coadd and redrock files to Parquet tables of selected targets.
+#[derive(Parser)]
+#[command(version)]
+struct Args {
+    #[command(subcommand)]
+    job: Job,
+}
+
+#[derive(Subcommand)]
+enum Job {
+    /// Fetch and convert the pixels of an inventory; goes on where an earlier run was
+    Run(Box<run::Args>),
+    /// List all inputs that are missing, and start nothing
+    Check(which::CheckArgs),
+    /// Say how a run stands: done, failed, blocked, not started
+    Status(state::Args),
+    /// Open every product of a run and compare it with what was noted
+    Verify(state::Args),
+    /// Put the accounts of all shards together
+    Merge(state::MergeArgs),
+    /// Look at every row of all tables: one schema, lists of equal length, redshifts, counts
+    Analyze(analyze::Args),
+    /// Totals of a log of the earlier batch runner, or of a log of this one
+    LogSummary(log::Args),
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    run_main(|| match args.job {
+        Job::Run(args) => run::run(&args),
+        Job::Check(args) => which::check(&args),
+        Job::Status(args) => state::run(&args),
+        Job::Verify(args) => state::verify(&args),
+        Job::Merge(args) => state::merge_shards(&args),
+        Job::Analyze(args) => analyze::run(&args),
+        Job::LogSummary(args) => log::run(&args),
+    })
+}

@@ -1,0 +1,172 @@
+//! What a folder says of its run: how it stands, whether its products are whole, all shards together.
+
+use crate::alerts::alert;
+use crate::job::{Lacking, failed};
+use crate::metrics::MIB;
+use crate::report::write_pixels;
+use crate::run::{counts, lacking, of_record};
+use crate::which::refused;
+use clap::Args as ClapArgs;
+use coaddkit_examples::{Common, Exit, Run, Table, print};
+use coaddkit_spectra::inspect;
+use coaddkit_tasks::{Error, ErrorKind, Output, Record, State, Status, merge, status, verify_folder};
+use serde_json::json;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+#[derive(ClapArgs)]
+pub struct Args {
+    /// The folder of a run
+    folder: PathBuf,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(ClapArgs)]
+pub struct MergeArgs {
+    /// The folder that all shards wrote to
+    folder: PathBuf,
+    /// Table of all pixels: outcome, rows, sizes, path and SHA-256 of what they gave
+    #[arg(long, value_name = "CSV")]
+    out: PathBuf,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// `desi-tiles status`
+pub fn run(args: &Args) -> Exit {
+    let mut run = Run::start("desi-tiles status");
+    let stand = match status(&args.folder) {
+        Ok(stand) => stand,
+        Err(e) => return run.refuse(&args.common, refused(&e).0, &e.to_string()),
+    };
+    show(&stand, &mut run, args.common.quiet);
+    run.end(&args.common, Exit::of_code(stand.exit_code()))
+}
+
+fn show(stand: &Status, run: &mut Run, quiet: bool) {
+    let mut table = Table::new(["pixels", "number"]);
+    for (word, count) in &stand.counts {
+        table.row([word.clone(), Table::number(*count)]);
+    }
+    for (name, state) in [
+        ("done", State::Done),
+        ("skipped", State::Skipped),
+        ("failed", State::Failed),
+        ("blocked", State::Blocked),
+        ("not_started", State::NotStarted),
+    ] {
+        run.counts.insert(name, stand.count(state) as u64);
+    }
+    run.failures.extend(stand.failures.iter().map(of_record));
+    for (unit, what) in &stand.gone {
+        run.failed_item(unit, "", what.clone());
+    }
+    let sum = |name: &str| stand.settled.iter().filter_map(|r| r.metrics.get(name)).sum::<f64>();
+    let [fits, parquet, rows] = ["fits_bytes", "parquet_bytes", "rows"].map(sum);
+    run.bytes = fits as u64;
+    run.extra.insert("outcomes".to_owned(), json!(stand.counts));
+    run.extra.insert("interrupted".to_owned(), json!(stand.interrupted));
+    run.extra.insert("rows".to_owned(), (rows as u64).into());
+    if quiet {
+        return;
+    }
+    print(&format!("{table}\n  {stand}\n"));
+    let (fits, parquet) = (fits / MIB, parquet / MIB);
+    print(&format!("  {} rows, FITS {fits:.2} MiB, Parquet {parquet:.2} MiB\n", Table::number(rows as u64)));
+    for failure in run.failures.iter().take(20) {
+        print(&format!("  {}: {}\n", failure.item, failure.reason));
+    }
+    if run.failures.len() > 20 {
+        print(&format!("  … and {} more; --json lists them\n", run.failures.len() - 20));
+    }
+}
+
+/// `desi-tiles verify`
+pub fn verify(args: &Args) -> Exit {
+    let mut run = Run::start("desi-tiles verify");
+    let found = status(&args.folder).and_then(|stand| {
+        Ok((
+            stand,
+            verify_folder(&args.folder, args.common.workers(), |_, outputs| {
+                outputs.iter().try_for_each(|output| open(&args.folder, output))
+            })?,
+        ))
+    });
+    let (stand, verified) = match found {
+        Ok(found) => found,
+        Err(e) => return run.refuse(&args.common, refused(&e).0, &e.to_string()),
+    };
+    for (unit, error) in &verified.bad {
+        run.failed_item(unit, error.place(), error.what().to_owned());
+    }
+    run.counts.insert("done", verified.good as u64);
+    run.counts.insert("bad", verified.bad.len() as u64);
+    run.counts.insert("not_done", verified.not_done as u64);
+    let known: HashSet<&str> =
+        stand.settled.iter().flat_map(|record| &record.outputs).map(|output| output.path.as_str()).collect();
+    let mut strays = Vec::new();
+    super::analyze::walk(&args.folder, &mut |path| {
+        let name = path.strip_prefix(&args.folder).unwrap_or(path).to_string_lossy().into_owned();
+        let product = name.ends_with(".parquet") || name.ends_with("_SUCCESS_NO_QSO");
+        if product && !known.contains(name.as_str()) {
+            strays.push(name);
+        }
+    });
+    if !strays.is_empty() {
+        alert(&mut run, "unknown_products", strays.len() as f64, "0 files that no ledger knows");
+        run.extra.insert("unknown".to_owned(), json!(strays));
+    }
+    if !args.common.quiet {
+        let mut table = Table::new(["pixel", "file", "what is wrong"]);
+        for (unit, error) in &verified.bad {
+            table.row([unit.clone(), error.place().to_owned(), error.what().to_owned()]);
+        }
+        let [good, bad, rest] =
+            [verified.good, verified.bad.len(), verified.not_done].map(|n| Table::number(n as u64));
+        let text = if verified.bad.is_empty() { String::new() } else { format!("{table}\n") };
+        print(&format!("{text}  products of {good} pixels are good, of {bad} bad; {rest} are not done\n"));
+    }
+    let exit = Exit::of_code(verified.exit_code());
+    run.end(
+        &args.common,
+        if verified.not_done > 0 { exit.worse(Exit::of_code(stand.exit_code())) } else { exit },
+    )
+}
+
+/// A table is read from its first row to its last; the marker of a pixel without rows is empty.
+fn open(folder: &Path, output: &Output) -> Result<(), Error> {
+    let bad = |what: String| Err(Error::new(ErrorKind::Data, &output.path, what));
+    if output.path.ends_with("_SUCCESS_NO_QSO") {
+        return if output.bytes == 0 { Ok(()) } else { bad("a marker is empty".to_owned()) };
+    }
+    let table = inspect(&folder.join(&output.path)).map_err(|e| failed(&e))?;
+    let named =
+        output.path.rsplit_once("_qsos.parquet").and_then(|(rest, _)| rest.rsplit('_').next()?.parse().ok());
+    match table.first_uneven {
+        Some((row, lengths)) => bad(format!("row {row}: lists of {lengths:?} points")),
+        None if named != Some(table.rows) => bad(format!("{} rows", table.rows)),
+        None => Ok(()),
+    }
+}
+
+/// `desi-tiles merge`
+pub fn merge_shards(args: &MergeArgs) -> Exit {
+    let mut run = Run::start("desi-tiles merge");
+    let merged = match merge::<Lacking>(&args.folder) {
+        Ok(merged) => merged,
+        Err(e) => return run.refuse(&args.common, refused(&e).0, &e.to_string()),
+    };
+    let stand = &merged.status;
+    show(stand, &mut run, args.common.quiet);
+    run.counts = counts(&stand.counts);
+    let mut records: Vec<&Record> = stand.settled.iter().chain(&stand.failures).collect();
+    records.sort_by(|a, b| a.unit.cmp(&b.unit));
+    let written =
+        coaddkit_density::publish(&args.out, |out| write_pixels(out, records.iter().copied(), false));
+    if let Err(e) = written {
+        return run.refuse(&args.common, Exit::of_reader(e.kind()), &format!("{}: {e}", args.out.display()));
+    }
+    let exit = Exit::of_code(stand.exit_code()).worse(lacking(&args.folder, &mut run));
+    run.end(&args.common, exit)
+}
