@@ -82,10 +82,11 @@ pub struct Written {
 /// # let dir = std::env::temp_dir().join(format!("manifest-write-{}", std::process::id()));
 /// # std::fs::create_dir_all(&dir)?;
 /// # let path = dir.join("stars.parquet");
-/// let schema = Schema::new("stars", 1, &[
+/// let fields = [
 ///     Field::new("name", Kind::Text, "designation"),
 ///     Field::new("ra", Kind::Float64, "right ascension").unit("deg"),
-/// ]);
+/// ];
+/// let schema = Schema::new("stars", 1, &fields);
 /// let columns: Vec<ArrayRef> = vec![
 ///     Arc::new(StringArray::from(vec!["Vega", "Deneb"])),
 ///     Arc::new(Float64Array::from(vec![279.23, 310.36])),

@@ -2,6 +2,9 @@
 
 mod injection;
 mod negatives;
+mod regions;
+mod samples;
+mod schemas;
 mod tables;
 
 use std::path::{Path, PathBuf};
