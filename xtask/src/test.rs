@@ -57,7 +57,8 @@ const STEPS: &[Step] = &[
     ("vectors", reference),
     ("conformance", |_| conformance::step()),
     ("release", |run| {
-        let binaries = ["--bin", "lrg-density", "--bin", "fits-info"];
+        let binaries = ["lrg-density", "fits-info", "injection-manifest", "negative-sampling"];
+        let binaries = binaries.map(|name| ["--bin", name]).concat();
         run.cargo(&[&["build", "--release", "-p", "coaddkit-examples"][..], &binaries].concat()).into()
     }),
     ("oracle-python", |_| oracle::python()),
@@ -66,6 +67,8 @@ const STEPS: &[Step] = &[
     ("oracle-arrow", |_| oracle::arrow()),
     ("oracle-dither", |_| oracle::dither()),
     ("oracle-sky", |_| oracle::sky::run()),
+    ("oracle-manifests", |_| oracle::manifests::python()),
+    ("oracle-spark", |_| oracle::manifests::spark()),
 ];
 
 pub fn run(args: &[&str], ci: bool) -> Done {
@@ -103,7 +106,7 @@ fn report(run: &Run, done: &[(&str, Outcome, f64)]) -> Done {
             Outcome::Skipped(why) => (&mut skipped, "skipped", why.as_str()),
         };
         *count += 1;
-        println!("{}", format!("{name:<14} {word:<8} {seconds:7.1} s  {why}").trim_end());
+        println!("{}", format!("{name:<16} {word:<8} {seconds:7.1} s  {why}").trim_end());
     }
     println!("{passed} passed, {failed} failed, {skipped} skipped");
     if failed == 0 { Ok(()) } else { Err(Stop::Failed(format!("{failed} steps failed"))) }
