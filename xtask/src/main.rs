@@ -32,7 +32,8 @@ cargo xtask TASK
   coadds DIR               write a miniature of the survey's coadds, and DIR/survey-bricks.fits.gz with its bricks
         [--psfsize] [--seed S]
         [--large N]        N bricks of files of 64 kB to 4 MB instead, with lists of them
-  peers [SUBJECT|--all]    time the same work done by us and by others, into benches/record/: tables, images, sky, transfer
+  peers [SUBJECT|--all]    time the same work done by us and by others, into benches/record/: tables, images, manifest, sky,
+                           transfer
         [--quick]          with fewer rounds and fewer files
   help
 ";

@@ -5,8 +5,13 @@ use std::path::Path;
 use crate::{Done, Stop, files, tools};
 
 /// What can be compared, and how.
-const SUBJECTS: &[(&str, Run)] =
-    &[("tables", tables::run), ("images", images::run), ("sky", sky::run), ("transfer", transfer::run)];
+const SUBJECTS: &[(&str, Run)] = &[
+    ("tables", tables::run),
+    ("images", images::run),
+    ("manifest", manifest::run),
+    ("sky", sky::run),
+    ("transfer", transfer::run),
+];
 
 /// Times a subject, with fewer rounds if quick, and writes its record.
 type Run = fn(bool) -> Result<(), String>;
@@ -14,6 +19,7 @@ type Run = fn(bool) -> Result<(), String>;
 mod contenders;
 mod images;
 mod machine;
+mod manifest;
 mod record;
 mod sky;
 mod tables;
