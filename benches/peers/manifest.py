@@ -75,10 +75,10 @@ def with_duckdb(strata):
     import duckdb
     import pyarrow
 
-    table = pyarrow.table({"id": np.arange(len(strata)), "nb": strata // 4, "ty": strata % 4})
+    columns = pyarrow.table({"id": np.arange(len(strata)), "nb": strata // 4, "ty": strata % 4})
     connection = duckdb.connect()
     connection.execute("set threads = 1")
-    connection.execute("create table t as select * from table")
+    connection.execute("create table t as select * from columns")
     query = f"select nb, ty, min_by(id, hash(id + 1), {PER_STRATUM}) ids from t group by nb, ty"
     return lambda: sum(len(row[2]) for row in connection.execute(query).fetchall())
 

@@ -14,7 +14,7 @@ const SCRIPT: &str = "benches/peers/manifest.py";
 const SWEEP: (u64, usize) = (1_000_000, 3);
 
 /// Rows of the pools that a sample is drawn from.
-const POOLS: [u64; 3] = [1_000_000, 10_000_000, 30_000_000];
+const POOLS: [u64; 3] = [5_000_000, 10_000_000, 30_000_000];
 
 /// Galaxies of the parent of the injection manifest.
 const PARENT: u64 = 6_000_000;
