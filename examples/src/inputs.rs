@@ -4,8 +4,15 @@ use crate::cli::Exit;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+/// Why a job does not start, and how it ends.
+pub type Refused = (Exit, String);
+
 /// The files named on the command line or in a list, checked before any work.
-pub fn sweeps(named: &[PathBuf], list: Option<&Path>, max: usize) -> Result<Vec<PathBuf>, (Exit, String)> {
+///
+/// # Errors
+///
+/// There is none, one is named twice, or the list cannot be read.
+pub fn sweeps(named: &[PathBuf], list: Option<&Path>, max: usize) -> Result<Vec<PathBuf>, Refused> {
     let mut paths = match list {
         Some(list) => read_list(list)?,
         None => named.to_vec(),
@@ -16,13 +23,37 @@ pub fn sweeps(named: &[PathBuf], list: Option<&Path>, max: usize) -> Result<Vec<
     if max > 0 {
         paths.truncate(max);
     }
-    refuse_remote(&paths)?;
+    refuse_unknown(&paths)?;
     refuse_repeats(&paths)?;
     Ok(paths)
 }
 
+/// As [`sweeps`], for jobs that read files of this machine only.
+///
+/// # Errors
+///
+/// As [`sweeps`], and for addresses of other machines.
+pub fn local_sweeps(named: &[PathBuf], list: Option<&Path>) -> Result<Vec<PathBuf>, Refused> {
+    let paths = sweeps(named, list, 0)?;
+    match paths.iter().find(|path| is_remote(path)) {
+        Some(url) => {
+            let what =
+                "is a remote address, which this job does not read; download the file and name its path";
+            Err((Exit::Usage, format!("{} {what}", url.display())))
+        }
+        None => Ok(paths),
+    }
+}
+
+/// True for an address of another machine.
+pub fn is_remote(path: &Path) -> bool {
+    path.to_str().and_then(|text| text.split_once("://")).is_some_and(|(scheme, _)| {
+        ["http", "https", "s3", "s3a"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
+    })
+}
+
 /// One path a line; blank lines and lines that start with `#` do not count.
-fn read_list(list: &Path) -> Result<Vec<PathBuf>, (Exit, String)> {
+fn read_list(list: &Path) -> Result<Vec<PathBuf>, Refused> {
     let bytes = std::fs::read(list)
         .map_err(|e| (Exit::Missing, format!("cannot read the list {}: {e}", list.display())))?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
@@ -61,25 +92,20 @@ fn beside(list: &Path, path: PathBuf) -> PathBuf {
     }
 }
 
-fn refuse_remote(paths: &[PathBuf]) -> Result<(), (Exit, String)> {
-    let remote = paths.iter().filter_map(|p| p.to_str()).find(|p| {
-        p.split_once("://").is_some_and(|(scheme, _)| {
-            ["http", "https", "s3", "s3a", "ftp"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
-        })
-    });
-    match remote {
-        Some(url) => Err((
-            Exit::Usage,
-            format!(
-                "{url} is a remote address, which this version does not read; download the file and name its path"
-            ),
-        )),
+fn refuse_unknown(paths: &[PathBuf]) -> Result<(), Refused> {
+    let scheme = |path: &PathBuf| path.to_str().and_then(|text| Some(text.split_once("://")?.0.to_owned()));
+    let local = |path: &&PathBuf| scheme(path).is_some_and(|s| s.bytes().all(|b| b.is_ascii_alphanumeric()));
+    match paths.iter().filter(local).find(|path| !is_remote(path)) {
+        Some(url) => {
+            let known = "addresses begin with http://, https:// or s3://";
+            Err((Exit::Usage, format!("{} cannot be read; {known}", url.display())))
+        }
         None => Ok(()),
     }
 }
 
 /// A file counted twice is a wrong number, under whatever names it goes.
-fn refuse_repeats(paths: &[PathBuf]) -> Result<(), (Exit, String)> {
+fn refuse_repeats(paths: &[PathBuf]) -> Result<(), Refused> {
     let mut seen = HashMap::new();
     for path in paths {
         let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.clone());

@@ -16,7 +16,8 @@ pub struct Bar {
 /// Characters of an error on the screen.
 const SHORT: usize = 600;
 
-const EVERY: Duration = Duration::from_secs(60);
+/// Between lines of a log.
+pub(crate) const EVERY: Duration = Duration::from_secs(60);
 
 impl Bar {
     /// A bar over `files` files of `bytes` bytes in all.

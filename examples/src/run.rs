@@ -53,7 +53,12 @@ impl Run {
     pub fn failed(&mut self, path: &Path, reason: String) {
         let item =
             path.file_name().map_or_else(|| path.to_string_lossy(), |n| n.to_string_lossy()).into_owned();
-        self.failures.push(Failed { item, path: path.to_string_lossy().into_owned(), reason, attempts: 1 });
+        self.failed_item(&item, &path.to_string_lossy(), reason);
+    }
+
+    /// Notes an item that failed, under its own name.
+    pub fn failed_item(&mut self, item: &str, path: &str, reason: String) {
+        self.failures.push(Failed { item: item.to_owned(), path: path.to_owned(), reason, attempts: 1 });
     }
 
     /// Says on stderr why the run ends here, and ends it.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use coaddkit_testkit::MINIATURE_SWEEPS;
+use coaddkit_testkit::{CoaddTree, MINIATURE_SWEEPS};
 
 use crate::test::Outcome;
 use crate::{files, tools};
@@ -15,6 +15,7 @@ const PYTHON: &str = "tests/oracle/lrg_count.py";
 const DITHER: &str = "tests/oracle/dither.py";
 const WRITTEN: &str = "tests/oracle/written.py";
 const TABLES: &str = "tests/oracle/tables.py";
+const CACHE: &str = "tests/oracle/cache.py";
 const C: &str = "benches/peers/sweep.c";
 
 /// The sweeps under `fixtures/`.
@@ -88,6 +89,29 @@ fn read_back(python: &Path) -> Result<(), String> {
         None => Ok(()),
         Some(line) => Err(line.to_owned()),
     }
+}
+
+/// astropy, numpy and pyarrow look at a miniature cache, and at stamps that were cut from it.
+pub fn cache() -> Outcome {
+    match tools::python(&["numpy", "astropy", "pyarrow"]) {
+        Ok(python) => look_at_cache(&python).into(),
+        Err(why) => Outcome::Skipped(why),
+    }
+}
+
+fn look_at_cache(python: &Path) -> Result<(), String> {
+    let dir = files::scratch("cache").map_err(|e| e.to_string())?;
+    let (tree, work) = (dir.join("tree"), dir.join("work"));
+    fs::create_dir_all(&work).map_err(|e| e.to_string())?;
+    CoaddTree::miniature(1).with_psfsize().write(&tree).map_err(|e| e.to_string())?;
+    let mut command = tools::command(python);
+    command.arg(CACHE).arg("--coadd-cache").arg(binary("coadd-cache"));
+    command.arg("--cutout").arg(binary("cutout")).arg("--tree").arg(tree).arg("--work").arg(work);
+    let real = files::shared().join("data/coadds");
+    if real.is_dir() {
+        command.arg("--real").arg(real);
+    }
+    tools::succeed(&mut command)
 }
 
 /// pyarrow reads what record batches become, and each value is compared with the bytes of the file.

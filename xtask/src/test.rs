@@ -57,7 +57,8 @@ const STEPS: &[Step] = &[
     ("vectors", reference),
     ("conformance", |_| conformance::step()),
     ("release", |run| {
-        let binaries = ["lrg-density", "fits-info", "injection-manifest", "negative-sampling"];
+        let binaries =
+            ["lrg-density", "fits-info", "coadd-cache", "cutout", "injection-manifest", "negative-sampling"];
         let binaries = binaries.map(|name| ["--bin", name]).concat();
         run.cargo(&[&["build", "--release", "-p", "coaddkit-examples"][..], &binaries].concat()).into()
     }),
@@ -67,6 +68,7 @@ const STEPS: &[Step] = &[
     ("oracle-arrow", |_| oracle::arrow()),
     ("oracle-dither", |_| oracle::dither()),
     ("oracle-sky", |_| oracle::sky::run()),
+    ("oracle-cache", |_| oracle::cache()),
     ("oracle-manifests", |_| oracle::manifests::python()),
     ("oracle-spark", |_| oracle::manifests::spark()),
 ];
@@ -168,6 +170,9 @@ fn tests(run: &mut Run, packages: &[&str]) -> Outcome {
         (&["test", "--all-targets", "--no-fail-fast"], "test result: ")
     };
     let mut command = run.command(&[args, packages].concat());
+    if let Ok(python) = tools::python(&["numpy", "astropy"]) {
+        command.env("COADDKIT_PYTHON", python);
+    }
     // One stream is enough to catch the summary: nextest speaks on stderr, libtest on stdout.
     let (stdout, stderr) =
         if nextest { (Stdio::inherit(), Stdio::piped()) } else { (Stdio::piped(), Stdio::inherit()) };

@@ -111,6 +111,23 @@ impl Counts {
         self.files.iter().filter_map(|f| Some((f, f.error.as_ref()?)))
     }
 
+    /// Adds what was counted in other files with the same cut.
+    pub fn merge(&mut self, other: Self) {
+        // Flows of the same cut can be added.
+        let _ = self.flow.merge(&other.flow);
+        for (name, n) in other.bricks {
+            *self.bricks.entry(name).or_default() += n;
+        }
+        self.files.extend(other.files);
+    }
+
+    /// Notes a file that cannot be counted: one that could not be fetched, say.
+    pub fn fail(&mut self, path: &Path, error: FileError) {
+        let path = path.to_owned();
+        let error = Some(error);
+        self.files.push(FileCount { path, rows: 0, selected: 0, bytes: 0, seconds: 0.0, error });
+    }
+
     /// The worst failure: bad data before missing input before what may pass when tried again.
     pub fn worst(&self) -> Option<Failure> {
         self.failed().map(|(_, e)| e.failure()).max()
@@ -181,17 +198,62 @@ impl Count {
         Counts { bricks, flow, files }
     }
 
+    /// Counts one file of so many bytes that is open already: a download, an object of a store. It is called `path` in
+    /// the result.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coaddkit_density::Count;
+    /// use coaddkit_fits::Fits;
+    ///
+    /// let count = Count::new("mag(flux_z) < 20.4".parse()?);
+    /// let mut all = count.none();
+    /// let fits = Fits::from_source(b"no sweep".to_vec());
+    /// all.merge(count.one("https://example.org/sweep.fits".as_ref(), 8, fits));
+    /// assert_eq!(all.failed().count(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn one(&self, path: &Path, bytes: u64, fits: Result<Fits, coaddkit_fits::Error>) -> Counts {
+        let mut counts = self.none();
+        let (mut file, part) = self.open(path, fits, bytes, true, &());
+        file.error = file.error.map(|error| error.named(path));
+        if let Some(part) = part {
+            let mut totals = (std::mem::take(&mut counts.bricks), counts.flow);
+            part.add_to(&mut totals);
+            (counts.bricks, counts.flow) = totals;
+        }
+        counts.files.push(file);
+        counts
+    }
+
+    /// The count of no file, to merge others into.
+    pub fn none(&self) -> Counts {
+        Counts { bricks: BTreeMap::new(), flow: self.cut.flow(), files: Vec::new() }
+    }
+
     /// Counts one file; `spread` shares it between all threads.
     fn file(&self, path: &Path, spread: bool, progress: &dyn Progress) -> (FileCount, Option<Part>) {
-        let start = Instant::now();
         let bytes = std::fs::metadata(path).map_or(0, |m| if m.is_file() { m.len() } else { 0 });
+        self.open(path, Fits::open(path), bytes, spread, progress)
+    }
+
+    fn open(
+        &self,
+        path: &Path,
+        fits: Result<Fits, coaddkit_fits::Error>,
+        bytes: u64,
+        spread: bool,
+        progress: &dyn Progress,
+    ) -> (FileCount, Option<Part>) {
+        let start = Instant::now();
         let told = AtomicU64::new(0);
         let tell = |n: u64| {
             // Inflated bytes must not run ahead of the size of a compressed file.
             let before = told.fetch_add(n, Ordering::Relaxed);
             progress.bytes(bytes.saturating_sub(before).min(n));
         };
-        let result = self.sum(path, spread, &tell);
+        let result = self.sum(path, fits, spread, &tell);
         let rest = bytes.saturating_sub(told.into_inner());
         progress.bytes(rest);
         let mut file =
@@ -210,8 +272,14 @@ impl Count {
         (file, part)
     }
 
-    fn sum(&self, path: &Path, spread: bool, tell: &(dyn Fn(u64) + Sync)) -> Result<Part, FileError> {
-        let table = Fits::open(path)?.hdu(1)?.table()?;
+    fn sum(
+        &self,
+        path: &Path,
+        fits: Result<Fits, coaddkit_fits::Error>,
+        spread: bool,
+        tell: &(dyn Fn(u64) + Sync),
+    ) -> Result<Part, FileError> {
+        let table = fits?.hdu(1)?.table()?;
         let scan = self.projected(path, &table)?;
         let new = || Part {
             evaluator: self.cut.evaluator(),

@@ -40,6 +40,20 @@ pub struct FileError {
 }
 
 impl FileError {
+    /// Of an input that was found unusable elsewhere.
+    pub fn new(path: &Path, failure: Failure, what: impl std::fmt::Display) -> Self {
+        Self { failure, message: format!("{}: {what}", path.display()) }
+    }
+
+    /// With the name of the file, which a reader of open files does not know.
+    pub(crate) fn named(mut self, path: &Path) -> Self {
+        let name = path.to_string_lossy();
+        if !self.message.starts_with(&*name) {
+            self.message = format!("{name}: {}", self.message);
+        }
+        self
+    }
+
     pub(crate) fn bad_data(path: &Path, what: impl std::fmt::Display) -> Self {
         Self { failure: Failure::BadData, message: format!("{}: {what}", path.display()) }
     }

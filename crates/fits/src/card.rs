@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 
 /// One header card: 80 bytes (FITS 4.0, section 4.1).
@@ -44,7 +45,10 @@ impl fmt::Display for Value {
 
 /// Bytes as characters of the same number, so that nothing is lost and nothing can fail.
 pub(crate) fn latin1(bytes: &[u8]) -> String {
-    bytes.iter().map(|&b| char::from(b)).collect()
+    match std::str::from_utf8(bytes) {
+        Ok(text) if text.is_ascii() => text.to_owned(),
+        _ => bytes.iter().map(|&b| char::from(b)).collect(),
+    }
 }
 
 fn trim_end(mut bytes: &[u8]) -> &[u8] {
@@ -139,17 +143,18 @@ impl fmt::Debug for Card<'_> {
 fn parse(field: &[u8]) -> (Value, &[u8]) {
     let field = trim(field);
     if let Some(rest) = field.strip_prefix(b"'") {
-        let mut text = Vec::new();
-        let mut i = 0;
+        // Most strings hold no quote, and stand in the card as they are.
+        let mut i = rest.iter().position(|&b| b == b'\'').unwrap_or(rest.len());
+        let mut text = Cow::Borrowed(&rest[..i]);
         while i < rest.len() {
             match (rest[i], rest.get(i + 1)) {
                 (b'\'', Some(b'\'')) => {
-                    text.push(b'\'');
+                    text.to_mut().push(b'\'');
                     i += 2;
                 }
                 (b'\'', _) => break,
                 (b, _) => {
-                    text.push(b);
+                    text.to_mut().push(b);
                     i += 1;
                 }
             }
@@ -193,7 +198,8 @@ fn number(text: &str) -> Option<f64> {
     if !text.bytes().all(allowed) {
         return None;
     }
-    text.replace(['D', 'd'], "E").parse().ok()
+    // Rust writes the exponent with an E only.
+    if text.contains(['D', 'd']) { text.replace(['D', 'd'], "E").parse().ok() } else { text.parse().ok() }
 }
 
 #[cfg(test)]

@@ -340,7 +340,9 @@ impl Hdu {
     }
 
     pub(crate) fn error(&self, kind: ErrorKind) -> Error {
-        Error::new(self.shared.location(Some(self.index()), Some(self.offset())), kind)
+        // What was asked of an image has no place in the file.
+        let asked = matches!(kind, ErrorKind::Section { .. } | ErrorKind::PixelType { .. });
+        Error::new(self.shared.location(Some(self.index()), (!asked).then(|| self.offset())), kind)
     }
 
     /// Fails if the stream ends before the data do. A compressed stream is inflated up to there.

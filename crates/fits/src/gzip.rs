@@ -38,6 +38,8 @@ struct State {
 enum Member {
     Open(Box<GzDecoder<BufReader<Cursor>>>),
     End,
+    /// What is wrong with the stream: a decoder says so once, and then that the stream ends.
+    Damaged(String),
 }
 
 /// A sequential [`Read`] over a [`ReadAt`].
@@ -71,12 +73,23 @@ impl State {
     /// Inflates the next bytes into `buf` and remembers them.
     fn forward(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         loop {
-            let Member::Open(decoder) = &mut self.member else { return Ok(0) };
-            let n = decoder.read(buf).map_err(|e| match e.kind() {
-                io::ErrorKind::UnexpectedEof => damaged("it ends early"),
-                io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => damaged(&e.to_string()),
-                _ => e,
-            })?;
+            let decoder = match &mut self.member {
+                Member::Open(decoder) => decoder,
+                Member::End => return Ok(0),
+                Member::Damaged(what) => return Err(damaged(what)),
+            };
+            let n = match decoder.read(buf) {
+                Ok(n) => n,
+                Err(e) => {
+                    let what = match e.kind() {
+                        io::ErrorKind::UnexpectedEof => "it ends early".to_owned(),
+                        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => e.to_string(),
+                        _ => return Err(e),
+                    };
+                    self.member = Member::Damaged(what.clone());
+                    return Err(damaged(&what));
+                }
+            };
             if n > 0 || buf.is_empty() {
                 self.position += n as u64;
                 self.remember(&buf[..n]);
@@ -135,8 +148,14 @@ impl ReadAt for Gzip {
             buf[..n].copy_from_slice(&state.recent[from..from + n]);
             return Ok(n);
         }
-        state.skip_to(offset)?;
-        if state.position < offset { Ok(0) } else { state.forward(buf) }
+        let read = state
+            .skip_to(offset)
+            .and_then(|()| if state.position < offset { Ok(0) } else { state.forward(buf) });
+        // After a failure of the reader the decoder may have lost its place; the next read starts over.
+        if read.is_err() && !matches!(state.member, Member::Damaged(_)) {
+            *state = State::start(&self.compressed);
+        }
+        read
     }
 
     fn size(&self) -> io::Result<Option<u64>> {

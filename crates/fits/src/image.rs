@@ -8,7 +8,6 @@ pub use cache::Sections;
 
 use crate::error::{Error, ErrorKind};
 use crate::file::Hdu;
-use crate::machine;
 use crate::sample::{Pixels, Sample, holds, with_pixels};
 use crate::structure::{HduKind, PixelType};
 use crate::tile::Tiles;
@@ -167,8 +166,7 @@ impl Image {
             self.hdu.whole()?;
         }
         let mut out = vec![T::default(); volume(ranges) as usize];
-        machine::large_pages(&mut out);
-        self.section_into(ranges, &mut out)?;
+        self.fill(ranges, &mut out, true)?;
         Ok(out)
     }
 
@@ -179,13 +177,18 @@ impl Image {
     /// As for [`Self::section`]. What the slice holds after an error is not defined.
     pub fn section_into<T: Sample>(&self, ranges: &[Range<u64>], out: &mut [T]) -> Result<(), Error> {
         self.check_room::<T>(ranges, out.len())?;
+        self.fill(ranges, out, false)
+    }
+
+    /// Reads a box into a slice of just the room, of which no page has been touched if `fresh`.
+    fn fill<T: Sample>(&self, ranges: &[Range<u64>], out: &mut [T], fresh: bool) -> Result<(), Error> {
         let wanted = volume(ranges);
         if wanted == 0 {
             return Ok(());
         }
         match &*self.data {
-            Data::Plain(plain) => plain.read(ranges, out),
-            Data::Tiles(tiles) => tiles.read(ranges, out),
+            Data::Plain(plain) => plain.read(ranges, out, fresh),
+            Data::Tiles(tiles) => tiles.read(ranges, out, fresh),
         }?;
         if wanted == self.len() && self.hdu.shared.source.is_sequential() {
             // A whole image of a compressed file ends with its CRC.

@@ -164,7 +164,8 @@ fn compressed(header: &Header) -> Result<(i64, Vec<u64>, TileCompression), Error
 fn tile(header: &Header, shape: &[u64]) -> Result<Vec<u64>, ErrorKind> {
     let mut tile = Vec::with_capacity(shape.len());
     for n in 1..=shape.len() {
-        let default = if n == 1 { shape[shape.len() - 1] } else { 1 };
+        // A row may have no pixels, a tile of one row is counted in pixels all the same.
+        let default = if n == 1 { shape[shape.len() - 1].max(1) } else { 1 };
         let size = integer_at_least(header, &format!("ZTILE{n}"), 1)?;
         tile.push(size.map_or(default, i64::unsigned_abs));
     }

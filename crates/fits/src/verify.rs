@@ -146,8 +146,10 @@ impl Fits {
             }
             index += 1;
         }
-        if let Some(end) = end {
-            units::after(fits, index - 1, end, &mut findings)?;
+        if let Some(end) = end
+            && let Err(error) = units::after(fits, index - 1, end, &mut findings)
+        {
+            findings.error(Level::Size, &error)?;
         }
         let source = &*fits.shared.source;
         if let Err(error) = source.check_to_end() {
@@ -211,6 +213,8 @@ impl Hdu {
 #[derive(Default)]
 struct Findings {
     list: Vec<Finding>,
+    /// That the stream which holds the file is damaged is on the list.
+    gzip: bool,
     /// Bytes of values decoded so far.
     decoded: u64,
 }
@@ -244,6 +248,10 @@ impl Findings {
             // An I/O error cannot be cloned; its kind and words are what matters.
             let copy = std::io::Error::new(source.kind(), source.to_string());
             return Err(Error::new(at.clone(), ErrorKind::Io(copy)));
+        }
+        if matches!(kind, ErrorKind::Gzip(_)) && std::mem::replace(&mut self.gzip, true) {
+            // All reads that follow meet the same damage.
+            return Ok(());
         }
         let caller = error.class() == ErrorClass::Caller;
         let severity = if caller { Severity::Warning } else { Severity::Error };

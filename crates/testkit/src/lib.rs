@@ -10,6 +10,7 @@
 //! - [`FaultOrigin`] serves files over HTTP, breaks what it is told to break, and remembers every request.
 //! - [`Nginx`] and [`Store`] start real servers on the loopback interface; [`Kills`] kills programs at random
 //!   moments.
+//! - [`SmallDisk`] is soon full.
 //! - [`Csv`] and [`shared`] read reference values.
 //!
 //! Everything made here is the same bytes on every platform: the generators use only `+ - * /` and square roots.
@@ -19,6 +20,7 @@ mod checksum;
 mod coadd;
 mod csv;
 pub mod damage;
+mod disk;
 mod fits;
 mod gzip;
 mod kill;
@@ -35,6 +37,7 @@ pub use bricks::{Brick, BrickQuality, Tiling, bricks_table};
 pub use checksum::with_checksums;
 pub use coadd::{CoaddTree, Coverage};
 pub use csv::Csv;
+pub use disk::SmallDisk;
 pub use fits::{Cells, Column, FitsTable, image_extension};
 pub use gzip::{gunzip, gzip};
 pub use kill::{Ended, KillSummary, Kills};

@@ -7,9 +7,7 @@
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use coaddkit_transfer::{
-    Destination, Error, Finished, HostPolicy, Item, Plan, Progress, S3Options, Transfer,
-};
+use coaddkit_transfer::{Destination, Error, Finished, HostPolicy, Item, Plan, Progress, Transfer};
 
 /// Says what goes wrong, and counts the rest.
 #[derive(Default)]
@@ -50,7 +48,7 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let list = std::fs::read_to_string(list)?;
     let items: Result<Vec<Item>, Error> = list.lines().filter(|line| !line.is_empty()).map(item).collect();
     let plan = Plan::new(items?)?;
-    let transfer = Transfer::new(Destination::parse(destination, &S3Options::default())?).hosts(hosts);
+    let transfer = Transfer::new(Destination::parse(destination)?).hosts(hosts);
     let report = transfer.run_blocking(&plan, &Told::default())?;
     let (seconds, mb) = (report.elapsed.as_secs_f64(), report.bytes as f64 / 1e6);
     println!("{:?}, {mb:.1} MB in {seconds:.2} s, {:.0} MB/s", report.counts, mb / seconds);

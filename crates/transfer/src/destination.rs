@@ -26,7 +26,7 @@ pub struct Destination {
 #[derive(Clone)]
 pub(crate) enum Place {
     Folder { root: PathBuf, sync: bool },
-    Store { store: Arc<dyn ObjectStore>, prefix: path::Path },
+    Store { store: Arc<dyn ObjectStore>, prefix: path::Path, base: String },
 }
 
 /// A file at the destination.
@@ -37,6 +37,14 @@ pub struct Entry {
     pub name: String,
     /// Its length.
     pub bytes: u64,
+}
+
+impl Entry {
+    /// Of an object below this prefix.
+    fn of(prefix: &path::Path, meta: &object_store::ObjectMeta) -> Self {
+        let skip = if prefix.as_ref().is_empty() { 0 } else { prefix.as_ref().len() + 1 };
+        Self { name: meta.location.as_ref()[skip..].to_owned(), bytes: meta.size }
+    }
 }
 
 impl Destination {
@@ -53,37 +61,64 @@ impl Destination {
     ///
     /// The prefix is none that object stores take.
     pub fn store(store: Arc<dyn ObjectStore>, prefix: &str) -> Result<Self, Error> {
-        let prefix = path::Path::parse(prefix).map_err(|e| Error::usage(prefix, e))?;
-        Ok(Self { place: Place::Store { store, prefix } })
+        let base = store.to_string();
+        Self::named(store, prefix, base)
     }
 
-    /// A path, `file://…` or `s3://bucket/prefix`.
+    fn named(store: Arc<dyn ObjectStore>, prefix: &str, base: String) -> Result<Self, Error> {
+        let prefix = path::Path::parse(prefix).map_err(|e| Error::usage(prefix, e))?;
+        Ok(Self { place: Place::Store { store, prefix, base } })
+    }
+
+    /// A path, `file://…` or, with feature `aws`, `s3://bucket/prefix`, reached as the environment says.
     ///
     /// # Errors
     ///
     /// It is none of these, or the environment makes no S3 configuration.
-    pub fn parse(location: &str, #[cfg(feature = "aws")] s3: &crate::S3Options) -> Result<Self, Error> {
-        let shown = crate::source::redact(location);
-        let Some((scheme, rest)) = location.split_once("://") else {
-            return Ok(Self::folder(location));
-        };
-        match scheme.to_ascii_lowercase().as_str() {
-            "file" => {
-                let url = url::Url::parse(location).map_err(|e| Error::usage(&shown, e))?;
-                url.to_file_path()
-                    .map(Self::folder)
-                    .map_err(|()| Error::usage(&shown, "no path of this machine"))
-            }
-            #[cfg(feature = "aws")]
-            "s3" | "s3a" => {
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coaddkit_transfer::Destination;
+    ///
+    /// assert_eq!(Destination::parse("data/coadds")?.to_string(), "data/coadds");
+    /// assert!(Destination::parse("ftp://host/coadds").is_err());
+    /// # Ok::<(), coaddkit_transfer::Error>(())
+    /// ```
+    pub fn parse(location: &str) -> Result<Self, Error> {
+        #[cfg(feature = "aws")]
+        return Self::parse_with(location, &crate::S3Options::default());
+        #[cfg(not(feature = "aws"))]
+        Self::parse_local(location)
+    }
+
+    /// The same with other than the usual ways to S3: public buckets, another endpoint.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Destination::parse`].
+    #[cfg(feature = "aws")]
+    pub fn parse_with(location: &str, s3: &crate::S3Options) -> Result<Self, Error> {
+        match location.split_once("://") {
+            Some((scheme, rest)) if ["s3", "s3a"].iter().any(|s3| scheme.eq_ignore_ascii_case(s3)) => {
                 let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
                 let store = s3.store(bucket, &crate::HostPolicy::default(), &crate::Timeouts::default())?;
-                Self::store(Arc::new(store), prefix.trim_end_matches('/'))
+                Self::named(Arc::new(store), prefix.trim_end_matches('/'), format!("s3://{bucket}"))
             }
-            _ => {
-                let _ = rest;
-                Err(Error::usage(&shown, "a destination is a folder or s3://bucket/prefix"))
+            _ => Self::parse_local(location),
+        }
+    }
+
+    fn parse_local(location: &str) -> Result<Self, Error> {
+        let shown = crate::source::redact(location);
+        match location.split_once("://") {
+            None => Ok(Self::folder(location)),
+            Some((scheme, _)) if scheme.eq_ignore_ascii_case("file") => {
+                let url = url::Url::parse(location).map_err(|e| Error::usage(&shown, e))?;
+                let path = url.to_file_path();
+                path.map(Self::folder).map_err(|()| Error::usage(&shown, "no path of this machine"))
             }
+            _ => Err(Error::usage(&shown, "a destination is a folder or s3://bucket/prefix")),
         }
     }
 
@@ -108,20 +143,69 @@ impl Destination {
                 let (root, under) = (root.clone(), under.to_owned());
                 blocking(move || folder::list(&root, &under)).await
             }
-            Place::Store { store, prefix } => {
+            Place::Store { store, prefix, .. } => {
                 let below = self.object(under)?;
-                let skip = if prefix.as_ref().is_empty() { 0 } else { prefix.as_ref().len() + 1 };
                 store
                     .list(Some(&below))
-                    .map_ok(|meta| Entry {
-                        name: meta.location.as_ref()[skip..].to_owned(),
-                        bytes: meta.size,
-                    })
+                    .map_ok(|meta| Entry::of(prefix, &meta))
                     .try_collect()
                     .await
                     .map_err(|e| self.failed(under, &e))
             }
         }
+    }
+
+    /// [`Destination::list`] for those who wait; not from within an asynchronous task.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Destination::list`].
+    pub fn list_blocking(&self, under: &str) -> Result<Vec<Entry>, Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.map_err(|e| Error::usage("runtime", e))?.block_on(self.list(under))
+    }
+
+    /// Every file in these folders and below them, in the order of names. A store is asked by stretches of names, so
+    /// that folders whose names are near one another cost few requests.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Destination::list`].
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), coaddkit_transfer::Error> {
+    /// let cache = coaddkit_transfer::Destination::folder("coadds");
+    /// for entry in cache.list_folders(&["0001m002", "0001m005"]).await? {
+    ///     println!("{} {}", entry.name, entry.bytes);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn list_folders(&self, names: &[&str]) -> Result<Vec<Entry>, Error> {
+        listing::below(self, names).await
+    }
+
+    /// Names of the folders right at the destination, in order: of a store, the first parts of names.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Destination::list`].
+    pub async fn folders(&self) -> Result<Vec<String>, Error> {
+        let mut names = match &self.place {
+            Place::Folder { root, .. } => {
+                let root = root.clone();
+                blocking(move || folder::folders(&root)).await?
+            }
+            Place::Store { store, prefix, .. } => {
+                let found = store.list_with_delimiter(Some(prefix)).await.map_err(|e| self.failed("", &e))?;
+                let last = |path: &path::Path| path.filename().map(str::to_owned);
+                found.common_prefixes.iter().filter_map(last).collect()
+            }
+        };
+        names.sort_unstable();
+        Ok(names)
     }
 
     /// Puts a small file: a marker, a record, a report. It appears whole or not at all.
@@ -237,7 +321,8 @@ impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
             Place::Folder { root, .. } => write!(f, "{}", root.display()),
-            Place::Store { store, prefix } => write!(f, "{store}/{prefix}"),
+            Place::Store { prefix, base, .. } if prefix.as_ref().is_empty() => f.write_str(base),
+            Place::Store { prefix, base, .. } => write!(f, "{base}/{prefix}"),
         }
     }
 }

@@ -38,6 +38,9 @@ pub(crate) async fn run(transfer: &Transfer, plan: &Plan, progress: &dyn Progres
     if transfer.cancel.is_cancelled() {
         return cancelled(transfer, plan, progress);
     }
+    if transfer.signals {
+        let _ = transfer.cancel.on_signals();
+    }
     let noted = match &transfer.ledger {
         Some(path) => Ledger::read(path)?.0,
         None => HashMap::new(),

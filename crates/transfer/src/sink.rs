@@ -47,7 +47,7 @@ impl Kept {
 
 fn content(store: &Store, len: u64) -> Content<'_> {
     let bytes = match store {
-        Store::Memory(pieces) => Stored::Memory(pieces),
+        Store::Memory(pieces) => Stored::Memory(pieces.into()),
         Store::Spool(file) | Store::Part(_, file) => Stored::File(file),
     };
     Content { bytes, len }

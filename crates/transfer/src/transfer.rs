@@ -56,6 +56,7 @@ pub struct Transfer {
     pub(crate) quarantine: String,
     pub(crate) ledger: Option<PathBuf>,
     pub(crate) cancel: Cancel,
+    pub(crate) signals: bool,
     pub(crate) give_up_after: Option<Duration>,
     #[cfg(feature = "aws")]
     pub(crate) s3: crate::S3Options,
@@ -78,6 +79,7 @@ impl Transfer {
             quarantine: "_quarantine".to_owned(),
             ledger: None,
             cancel: Cancel::default(),
+            signals: false,
             give_up_after: None,
             #[cfg(feature = "aws")]
             s3: crate::S3Options::default(),
@@ -151,6 +153,13 @@ impl Transfer {
     /// Lets somebody else end the runs.
     pub fn cancel(mut self, cancel: &Cancel) -> Self {
         self.cancel = cancel.clone();
+        self
+    }
+
+    /// Ends runs in good order at Ctrl-C and at the SIGTERM of batch systems. Where the system does not tell, a run
+    /// ends as one that is killed, and loses no more than that.
+    pub fn cancel_on_signals(mut self) -> Self {
+        self.signals = true;
         self
     }
 

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fs::File;
 use std::io;
 
@@ -76,8 +77,10 @@ pub struct Content<'a> {
 #[derive(Debug)]
 pub(crate) enum Stored<'a> {
     /// The pieces, with the offset of each.
-    Memory(&'a [(u64, Bytes)]),
+    Memory(Cow<'a, [(u64, Bytes)]>),
     File(&'a File),
+    /// Of a handle that outlives the judgement.
+    Own(File),
 }
 
 impl Content<'_> {
@@ -91,27 +94,41 @@ impl Content<'_> {
         self.len == 0
     }
 
+    /// A handle of its own to the same bytes, for readers that want to own what they read. No byte is copied.
+    ///
+    /// # Errors
+    ///
+    /// What the system says of one more handle to a file; never where the content is in memory.
+    pub fn share(&self) -> io::Result<Content<'static>> {
+        let bytes = match &self.bytes {
+            Stored::Memory(pieces) => Stored::Memory(Cow::Owned(pieces.to_vec())),
+            Stored::File(file) => Stored::Own(file.try_clone()?),
+            Stored::Own(file) => Stored::Own(file.try_clone()?),
+        };
+        Ok(Content { bytes, len: self.len })
+    }
+
     /// Reads into `buf` from an offset, as much as there is; the result is shorter than `buf` only at the end.
     ///
     /// # Errors
     ///
     /// What the disk says; never where the content is in memory.
     pub fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        match self.bytes {
-            Stored::Memory(pieces) => Ok(read_pieces(pieces, buf, offset)),
-            Stored::File(file) => {
-                let mut done = 0;
-                while done < buf.len() {
-                    match read_file_at(file, &mut buf[done..], offset + done as u64) {
-                        Ok(0) => break,
-                        Ok(n) => done += n,
-                        Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                        Err(e) => return Err(e),
-                    }
-                }
-                Ok(done)
+        let file = match &self.bytes {
+            Stored::Memory(pieces) => return Ok(read_pieces(pieces, buf, offset)),
+            Stored::File(file) => *file,
+            Stored::Own(file) => file,
+        };
+        let mut done = 0;
+        while done < buf.len() {
+            match read_file_at(file, &mut buf[done..], offset + done as u64) {
+                Ok(0) => break,
+                Ok(n) => done += n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
             }
         }
+        Ok(done)
     }
 }
 
@@ -173,13 +190,15 @@ mod tests {
             at += len;
         }
         assert_eq!(at, 256);
-        let content = Content { bytes: Stored::Memory(&pieces), len: 256 };
+        let content = Content { bytes: Stored::Memory(Cow::Borrowed(&pieces)), len: 256 };
         for offset in 0..=260usize {
             for len in [0, 1, 3, 99, 256, 300] {
                 let mut buf = vec![0; len];
                 let n = content.read_at(&mut buf, offset as u64).unwrap();
                 let expected = &whole[offset.min(256)..(offset + len).min(256).max(offset.min(256))];
                 assert_eq!(&buf[..n], expected, "{offset} {len}");
+                assert_eq!(content.share().unwrap().read_at(&mut buf, offset as u64).unwrap(), n);
+                assert_eq!(&buf[..n], expected, "{offset} {len}, shared");
             }
         }
     }

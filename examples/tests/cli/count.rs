@@ -241,7 +241,7 @@ fn wrong_command_lines() {
     std::os::unix::fs::symlink("a.fits", dir.path().join("same.fits")).unwrap();
     std::fs::write(dir.path().join("empty.txt"), "# nothing\n\n  \n").unwrap();
     std::fs::write(dir.path().join("twice.txt"), "a.fits\na.fits\n").unwrap();
-    std::fs::write(dir.path().join("remote.txt"), "a.fits\nhttps://example.org/sweep.fits\n").unwrap();
+    std::fs::write(dir.path().join("remote.txt"), "a.fits\nftp://example.org/sweep.fits\n").unwrap();
     for (args, code, says) in [
         (&["--out", "c.csv"][..], 2, "no sweep files"),
         (&["a.fits"], 2, "--out"),
@@ -251,8 +251,8 @@ fn wrong_command_lines() {
         (&["--list", "empty.txt", "--out", "c.csv"], 2, "names no files"),
         (&["--list", "absent.txt", "--out", "c.csv"], 66, "absent.txt"),
         (&["--list", "twice.txt", "--out", "c.csv"], 2, "given twice"),
-        (&["--list", "remote.txt", "--out", "c.csv"], 2, "https://example.org/sweep.fits"),
-        (&["s3://bucket/sweep.fits", "--out", "c.csv"], 2, "s3://bucket/sweep.fits"),
+        (&["--list", "remote.txt", "--out", "c.csv"], 2, "ftp://example.org/sweep.fits"),
+        (&["gs://bucket/sweep.fits", "--out", "c.csv"], 2, "gs://bucket/sweep.fits"),
         (&["a.fits", "--list", "twice.txt", "--out", "c.csv"], 2, "--list"),
         (&["a.fits", "--variant", "v6", "--out", "c.csv"], 2, "v6"),
         (&["a.fits", "--variant", "v3", "--cut", "flux_z > 1", "--out", "c.csv"], 2, "--cut"),

@@ -1,11 +1,14 @@
 //! The binaries as their users run them: products, reports, exit codes.
 
+mod cache;
 mod count;
+mod cutout;
 mod info;
 mod injection;
 mod negatives;
 mod quickstart;
 mod regions;
+mod remote;
 mod verify;
 
 use std::path::{Path, PathBuf};

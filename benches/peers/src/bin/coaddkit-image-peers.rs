@@ -64,7 +64,9 @@ fn image(reader: &str, path: &str) -> Result<Pixels, Failure> {
         "fitsio" => {
             let mut file = fitsio::FitsFile::open(path)?;
             let hdu = file.hdu(1)?;
-            let fitsio::hdu::HduInfo::ImageInfo { image_type, .. } = hdu.info else { return Err("fitsio: no image".into()) };
+            let fitsio::hdu::HduInfo::ImageInfo { image_type, .. } = hdu.info else {
+                return Err("fitsio: no image".into());
+            };
             use fitsio::images::ImageType::{Double, Float};
             if matches!(image_type, Float | Double) {
                 Pixels::Floats(hdu.read_image(&mut file)?)
@@ -92,7 +94,9 @@ fn image(reader: &str, path: &str) -> Result<Pixels, Failure> {
             }
         }
         "fitsrs" => {
-            use fitsrs::hdu::data::bintable::{data::BinaryTableData, tile_compressed::pixels::Pixels as Tiles};
+            use fitsrs::hdu::data::bintable::{
+                data::BinaryTableData, tile_compressed::pixels::Pixels as Tiles,
+            };
             let bytes = map(path)?;
             let mut file = fitsrs::Fits::from_reader(BufReader::new(Cursor::new(&bytes[..])));
             loop {
@@ -115,7 +119,9 @@ fn cutouts(reader: &str, path: &str, size: usize, count: usize, digest: &mut Dig
         "fitsio" => {
             let mut file = fitsio::FitsFile::open(path)?;
             let hdu = file.hdu(1)?;
-            let fitsio::hdu::HduInfo::ImageInfo { shape, .. } = &hdu.info else { return Err("fitsio: no image".into()) };
+            let fitsio::hdu::HduInfo::ImageInfo { shape, .. } = &hdu.info else {
+                return Err("fitsio: no image".into());
+            };
             let (rows, columns) = (shape[0], shape[1]);
             for _ in 0..count {
                 let (x, y) = (places.next(columns - size), places.next(rows - size));

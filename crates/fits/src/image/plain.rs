@@ -4,6 +4,7 @@ use super::scaling::Scaling;
 use super::{bands, first_error};
 use crate::error::{Error, ErrorKind};
 use crate::file::Hdu;
+use crate::machine;
 use crate::sample::Sample;
 use crate::source::read_full;
 use crate::tile::shared_rows;
@@ -29,15 +30,25 @@ impl Plain {
         &self.scaling
     }
 
-    /// Reads what `region` holds into `out`, which has just the room.
-    pub(crate) fn read<T: Sample>(&self, region: &[Range<u64>], out: &mut [T]) -> Result<(), Error> {
+    /// Reads what `region` holds into `out`, which has just the room and no page of which was touched if `fresh`.
+    pub(crate) fn read<T: Sample>(
+        &self,
+        region: &[Range<u64>],
+        out: &mut [T],
+        fresh: bool,
+    ) -> Result<(), Error> {
         let (whole, region) = self.joined(region);
         let pieces = bands(&region, 1, BAND_PIXELS, out);
         if self.hdu.shared.source.is_sequential() {
             return pieces.into_iter().try_for_each(|(region, out)| self.piece(&whole, &region, out));
         }
         self.hdu.whole()?;
-        first_error(pieces, |(region, out)| self.piece(&whole, &region, out))
+        first_error(pieces, |(region, out)| {
+            if fresh {
+                machine::populate(out);
+            }
+            self.piece(&whole, &region, out)
+        })
     }
 
     /// The image and the box with those of the fastest axes made one that lie behind each other in the file.

@@ -17,6 +17,7 @@ use crate::file::Hdu;
 use crate::heap::Buffered;
 use crate::image::scaling::{Scaling, Stored};
 use crate::image::{bands, first_error};
+use crate::machine;
 use crate::sample::Sample;
 use crate::source::read_full;
 use crate::structure::integer_at_least;
@@ -202,10 +203,19 @@ impl Tiles {
         &self.scaling
     }
 
-    /// Decodes what `region` holds, in parallel, into `out`, which has just the room.
-    pub(crate) fn read<T: Sample>(&self, region: &[Range<u64>], out: &mut [T]) -> Result<(), Error> {
+    /// Decodes what `region` holds, in parallel, into `out`, which has just the room and no page of which was touched
+    /// if `fresh`.
+    pub(crate) fn read<T: Sample>(
+        &self,
+        region: &[Range<u64>],
+        out: &mut [T],
+        fresh: bool,
+    ) -> Result<(), Error> {
         self.load()?;
         first_error(bands(region, self.grid.band(), BAND_PIXELS, out), |(region, out)| {
+            if fresh {
+                machine::populate(out);
+            }
             self.band(&region, out)
         })
     }

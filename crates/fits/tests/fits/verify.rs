@@ -72,6 +72,31 @@ fn every_cut_is_found() {
     assert_eq!(look(&whole[..second], Level::Pixels), []);
 }
 
+/// Whatever gzip itself refuses is found at the lowest level, once, and however often the file is read.
+#[test]
+fn every_flip_of_a_gzip_stream_is_found() {
+    let packed = gzip(&summed());
+    let mut refused = 0;
+    for at in 0..packed.len() {
+        let mut flipped = packed.clone();
+        flipped[at] ^= 0x40;
+        if at < 2 || gunzip(&flipped).is_ok() {
+            continue;
+        }
+        refused += 1;
+        let findings = look(&flipped, Level::Size);
+        let found = errors(&findings);
+        // Where the bytes make no FITS file, that may be all.
+        assert!(!found.is_empty(), "{at}");
+        assert!(found.iter().filter(|f| f.what.contains("gzip")).count() < 2, "{at}: {findings:?}");
+        let Ok(fits) = Fits::from_source(flipped) else { continue };
+        for _ in 0..2 {
+            assert!(!fits.verify(Level::Size).unwrap().is_empty(), "{at}");
+        }
+    }
+    assert!(refused > packed.len() / 2, "{refused} of {}", packed.len());
+}
+
 #[test]
 fn damage_inside_a_gzip_stream_is_found() {
     let packed = gzip(&summed());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int32Type, Int64Type};
 use arrow_array::{ArrayRef, BooleanArray, Float32Array, Float64Array, Int32Array, RecordBatch, StringArray};
-use coaddkit_manifest::injection::{Build, Built, INJECTION_TASKS, PARENT, StageConfig};
+use coaddkit_manifest::injection::{Build, Built, INJECTION_TASKS, PARENT, RegionRules, StageConfig};
 use coaddkit_manifest::{
     Error, ErrorClass, Field, Kind, Layout, Provenance, Schema, Source, TableWriter, compare,
 };
@@ -13,6 +13,8 @@ use coaddkit_testkit::{Rng, shared};
 use proptest::prelude::*;
 
 use crate::{file, names, on_threads};
+
+mod tables;
 
 const SPLITS: [&str; 3] = ["train", "val", "test"];
 
@@ -453,93 +455,5 @@ fn mistakes_in_a_configuration_name_the_key() {
         let config: StageConfig = serde_json::from_value(json).unwrap();
         assert_eq!(config.tiers.grid.unwrap().n_per_config, Some(40));
         assert_eq!(config.seeds.split_seed, 13);
-    }
-}
-
-#[test]
-fn bad_tables_are_named_and_leave_nothing() {
-    let dir = tempfile::tempdir().unwrap();
-    FULL.write(dir.path());
-    let out = dir.path().join("out");
-    let galaxies = FULL.galaxies();
-    let failing = |change: &dyn Fn(&mut Vec<Galaxy>), says: &str| {
-        let mut galaxies = galaxies.clone();
-        change(&mut galaxies);
-        write_parent(&dir.path().join("parent.parquet"), &galaxies);
-        let error = build(dir.path(), "[tiers.debug]\n", &out).unwrap_err();
-        assert_eq!(error.class(), ErrorClass::BadData);
-        assert!(error.to_string().contains(says), "{error}");
-        assert!(!out.join("manifests").exists() && !out.join("_stage_config.json").exists());
-    };
-    failing(&|g| g[3].ra = f64::NAN, "parent.parquet: row 3: (NaN, ");
-    failing(&|g| g[203].dec = 90.5, "row 203: (");
-    failing(
-        &|g| g[5].split = "test",
-        "row 5: region 0 is in split 'test' here and in train in the selections",
-    );
-    failing(
-        &|g| {
-            let twin = g[7].clone();
-            g.push(twin)
-        },
-        "the same galaxy stands here twice: row 7 (0000p000, ",
-    );
-    failing(
-        &|g| g.iter_mut().for_each(|g| g.flag = false),
-        "no galaxy can be used: of 1152 rows 1152 do not have the flag",
-    );
-    failing(&|g| g.iter_mut().for_each(|g| g.region = 99), "1152 are in no selected region");
-    write_parent(&dir.path().join("parent.parquet"), &galaxies);
-
-    let missing =
-        build(dir.path(), "[tiers.debug]\n[sampling]\nrequire_lrg_flag = 'is_v9'\n", &out).unwrap_err();
-    assert!(missing.to_string().contains("there is no column is_v9; there are: brickname, "), "{missing}");
-    let unknown =
-        build(dir.path(), "[tiers.debug]\n[sampling]\nselection_set_ids = ['set_00', 'set_77']\n", &out)
-            .unwrap_err();
-    assert!(unknown.to_string().ends_with("there is no selection set set_77"), "{unknown}");
-    file(dir.path(), "bricks.csv", "brickname,psfsize_r,psfdepth_r,ebv\na,1,24,0\na,1,24,0\n");
-    assert!(
-        build(dir.path(), TIERS, &out).unwrap_err().to_string().contains("row 1: brick a stands here twice")
-    );
-    file(
-        dir.path(),
-        "selections.csv",
-        "selection_set_id,selection_strategy,ranking_mode,region_id,region_split\ns,a,b,1,train\ns,a,b,1,train\n",
-    );
-    assert!(
-        build(dir.path(), TIERS, &out)
-            .unwrap_err()
-            .to_string()
-            .contains("row 1: region 1 stands in selection set s twice")
-    );
-    assert!(!out.exists());
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
-    #[test]
-    fn how_the_parent_is_cut_changes_nothing(seed in any::<u64>(), parts in 1_usize..9, threads in 1_usize..5, split_seed in any::<i64>()) {
-        let dir = tempfile::tempdir().unwrap();
-        let survey = Survey { regions: 3, bricks: 6, galaxies: 5, sets: 2 };
-        survey.write(dir.path());
-        let tiers = format!("[tiers.debug]\ncontrol_frac = 0.5\n[tiers.train]\nn_total_per_split = 17\n[seeds]\nsplit_seed = {split_seed}\n");
-        let whole = dir.path().join("whole");
-        build(dir.path(), &tiers, &whole).unwrap();
-        let mut galaxies = survey.galaxies();
-        let mut rng = Rng::new(seed);
-        for i in (1..galaxies.len()).rev() {
-            galaxies.swap(i, rng.below(i as u32 + 1) as usize);
-        }
-        let folder = dir.path().join("parts");
-        std::fs::create_dir(&folder).unwrap();
-        for (i, part) in galaxies.chunks(galaxies.len().div_ceil(parts)).enumerate() {
-            write_parent(&folder.join(format!("{i}.parquet")), part);
-        }
-        let mut config = config(dir.path(), &tiers);
-        config.inputs.parent = folder;
-        let cut = dir.path().join("cut");
-        on_threads(threads, || Build::new(config).run(&cut, &())).unwrap();
-        prop_assert!(compare(&whole, &cut, &()).unwrap().is_same());
     }
 }

@@ -2,8 +2,6 @@
 
 mod injection;
 mod negatives;
-mod regions;
-mod samples;
 mod schemas;
 mod tables;
 

@@ -1,31 +1,35 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::Float64Type;
-use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_array::types::{Float32Type, Float64Type, Int32Type, Int64Type};
+use arrow_array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray};
 use coaddkit_manifest::negatives::{
-    Compat, MatchPositives, NEGATIVE_POOL, Pool, PoolReport, SamplingConfig, Validate,
+    Compat, Draw, Drawn, MatchPositives, NEGATIVE_POOL, NEGATIVE_SAMPLE, Pool, PoolReport, Ranking,
+    SamplingConfig, Validate,
 };
-use coaddkit_manifest::{ErrorClass, Source};
-use coaddkit_testkit::{Column, FitsTable, SkyBox, Sweep, shared};
+use coaddkit_manifest::{ErrorClass, Layout, Provenance, SeededHash, Severity, Source, TableWriter, compare};
+use coaddkit_testkit::{Column, FitsTable, Rng, SkyBox, Sweep, shared};
+use proptest::prelude::*;
 
-use crate::samples::{draw, relaxed};
 use crate::{file, names, on_threads};
 
-pub(crate) const CONFIG: &str = include_str!("../data/negative_sampling.yaml");
+mod samples;
 
-pub(crate) fn config(more: &str) -> SamplingConfig {
+const CONFIG: &str = include_str!("../data/negative_sampling.yaml");
+
+fn config(more: &str) -> SamplingConfig {
     format!("{CONFIG}{more}").parse().unwrap()
 }
 
 /// Faint enough that small sweeps have some thousands of rows.
-pub(crate) fn deep(more: &str) -> SamplingConfig {
+fn deep(more: &str) -> SamplingConfig {
     format!("{CONFIG}{more}").replace("z_mag_limit: 20.0", "z_mag_limit: 22.5").parse().unwrap()
 }
 
 /// Two neighbouring sweeps of so many rows.
-pub(crate) fn sweeps(dir: &Path, rows: usize) -> Vec<PathBuf> {
+fn sweeps(dir: &Path, rows: usize) -> Vec<PathBuf> {
     let make = |seed: u64, ra: f64| {
         let area = SkyBox { ra_min_deg: ra, ra_max_deg: ra + 5.0, dec_min_deg: 0.0, dec_max_deg: 5.0 };
         let path = dir.join(format!("sweep-{ra:03}p000-{:03}p005.fits", ra + 5.0));
@@ -35,15 +39,15 @@ pub(crate) fn sweeps(dir: &Path, rows: usize) -> Vec<PathBuf> {
     vec![make(1, 150.0), make(2, 155.0)]
 }
 
-pub(crate) fn no_lenses(dir: &Path) -> PathBuf {
+fn no_lenses(dir: &Path) -> PathBuf {
     file(dir, "none.csv", "name,RA,Dec\nx,10,-80\n")
 }
 
-pub(crate) fn pool_of(config: SamplingConfig) -> Pool {
+fn pool_of(config: SamplingConfig) -> Pool {
     Pool { config, compat: None, timestamp: None, git_commit: "abc".into(), force: false }
 }
 
-pub(crate) fn pool(config: SamplingConfig, sweeps: &[PathBuf], lenses: &Path, out: &Path) -> PoolReport {
+fn pool(config: SamplingConfig, sweeps: &[PathBuf], lenses: &Path, out: &Path) -> PoolReport {
     let report = pool_of(config).run(sweeps, &[lenses.to_owned()], out, &()).unwrap();
     let total = &report.total;
     assert_eq!(total.rows, total.kept + total.lost.iter().sum::<u64>());
@@ -51,11 +55,24 @@ pub(crate) fn pool(config: SamplingConfig, sweeps: &[PathBuf], lenses: &Path, ou
     report
 }
 
-pub(crate) fn column<'a>(batch: &'a RecordBatch, name: &str) -> &'a ArrayRef {
+fn draw(config: SamplingConfig) -> Draw {
+    Draw { config, seed: None, ranking: Ranking::Xxh3, timestamp: None, incomplete: false }
+}
+
+fn relaxed() -> SamplingConfig {
+    // Ten negatives a positive; one set, since shares of a few dozen galaxies are far off by chance.
+    let text = CONFIG
+        .replace("z_mag_limit: 20.0", "z_mag_limit: 22.5")
+        .replace("neg_pos_ratio: 100", "neg_pos_ratio: 10")
+        .replace("{train: 0.70, val: 0.15, test: 0.15}", "{train: 1, val: 0, test: 0}");
+    text.parse().unwrap()
+}
+
+fn column<'a>(batch: &'a RecordBatch, name: &str) -> &'a ArrayRef {
     batch.column(NEGATIVE_POOL.index_of(name).unwrap())
 }
 
-pub(crate) fn batches(path: &Path) -> Vec<RecordBatch> {
+fn batches(path: &Path) -> Vec<RecordBatch> {
     Source::open(path)
         .unwrap()
         .read(NEGATIVE_POOL.fields())
@@ -65,14 +82,14 @@ pub(crate) fn batches(path: &Path) -> Vec<RecordBatch> {
         .collect()
 }
 
-pub(crate) fn texts(path: &Path, name: &str) -> Vec<String> {
+fn texts(path: &Path, name: &str) -> Vec<String> {
     let of = |b: &RecordBatch| {
         column(b, name).as_string::<i32>().iter().map(|v| v.unwrap_or("").to_owned()).collect::<Vec<_>>()
     };
     batches(path).iter().flat_map(of).collect()
 }
 
-pub(crate) fn reals(path: &Path, name: &str) -> Vec<f64> {
+fn reals(path: &Path, name: &str) -> Vec<f64> {
     batches(path)
         .iter()
         .flat_map(|b| column(b, name).as_primitive::<Float64Type>().values().to_vec())
@@ -343,84 +360,4 @@ fn small_real_sweeps_are_read_or_refused_by_name() {
     assert!(report.sweeps[1].error.is_none() && report.sweeps[1].absent.is_empty());
     let failed = report.sweeps[2].error.as_deref().unwrap_or_default();
     assert!(failed.contains("maskbits"), "{failed}");
-}
-
-#[test]
-fn positives_get_the_strata_of_their_rows() {
-    let dir = tempfile::tempdir().unwrap();
-    let files = sweeps(dir.path(), 2000);
-    let out = dir.path().join("pool");
-    pool(deep(""), &files, &no_lenses(dir.path()), &out);
-    let (ids, ra, dec, kinds, bins) = (
-        texts(&out, "galaxy_id"),
-        reals(&out, "ra"),
-        reals(&out, "dec"),
-        texts(&out, "type_bin"),
-        texts(&out, "nobs_z_bin"),
-    );
-    let pick: Vec<usize> = (0..ids.len()).step_by(ids.len() / 5).collect();
-    let mut csv = "RA,DEC\n1,1\n".to_owned();
-    pick.iter().for_each(|&i| csv.push_str(&format!("{:?},{:?}\n", ra[i], dec[i] + 0.5 / 3600.0)));
-    let lenses = file(dir.path(), "lenses.csv", &csv);
-    let matched = dir.path().join("matched.parquet");
-    let job = MatchPositives { config: deep(""), radius_arcsec: 1.0 };
-    let report = job.run(&files, &[lenses], &matched, &()).unwrap();
-    assert_eq!(
-        (report.positives, report.matched, report.sweeps),
-        (1 + pick.len() as u64, pick.len() as u64, 2)
-    );
-    let rows =
-        Source::open(&matched).unwrap().read(coaddkit_manifest::negatives::POSITIVES.fields()).unwrap();
-    let text = |i: usize| {
-        rows[0].batch.column(i).as_string::<i32>().iter().map(|v| v.unwrap().to_owned()).collect::<Vec<_>>()
-    };
-    let of = |all: &[String]| pick.iter().map(|&i| all[i].clone()).collect::<Vec<_>>();
-    assert_eq!(text(3), of(&ids));
-    assert_eq!(text(7), of(&kinds));
-    assert_eq!(text(8), of(&bins));
-    let apart = rows[0].batch.column(4).as_primitive::<Float64Type>();
-    assert!(apart.values().iter().all(|a| (a - 0.5).abs() < 1e-6));
-}
-
-#[test]
-fn mistakes_in_a_configuration_name_the_key() {
-    let refused = |from: &str, to: &str, says: &str| {
-        assert!(CONFIG.contains(from), "{from}");
-        let error = CONFIG.replacen(from, to, 1).parse::<SamplingConfig>().unwrap_err();
-        assert!(error.class() == ErrorClass::BadData && error.to_string().contains(says), "{error}");
-    };
-    refused("[85, 15]", "[85, 16]", "negative_pools.n1_n2_ratio: 85 and 16 are not 100 together");
-    refused("train: 0.70", "train: 0.75", "spatial_splits.allocations: ");
-    refused("neg_pos_ratio", "neg_pos_rato", "unknown field `neg_pos_rato`");
-    refused("nside: 128", "nside: 100", "spatial_splits.nside: ");
-    refused("nside: 128", "nside: large", "invalid type: string \"large\"");
-    refused("[3, 5]", "[2, 5]", "negative_pools.pool_n1.nobs_z_bins: ");
-    refused("sha256_modulo", "md5", "spatial_splits.hash_method: must be sha256_modulo");
-    refused("12, 13]", "12, 12]", "exclusion.exclude_maskbits: has 12 twice");
-    refused(
-        "z_mag_limit: 20.0",
-        "z_mag_limit: .nan",
-        "negative_pools.pool_n1.z_mag_limit: is no finite number",
-    );
-    refused("version: \"1.0.0\"", "version: \"1.0.0\"\nversion: \"2\"", "duplicated key");
-    refused(
-        "version: \"1.0.0\"",
-        "version: \"1.0.0\"\nfilters: {dec_min: 5, dec_max: 5}",
-        "filters.dec_min: is 5, not below dec_max, 5",
-    );
-    refused(
-        "version: \"1.0.0\"",
-        "schema: {level1_manifest: [{name: ra, type: float32, nullable: false}]}\nversion: \"1\"",
-        "schema.level1_manifest.ra: is float32, but float64 is written",
-    );
-    let example = std::fs::read_to_string(
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/configs/negative_sampling_v1.yaml"),
-    )
-    .unwrap();
-    let example: SamplingConfig = example.parse().unwrap();
-    assert_eq!(example.filters, config("").filters);
-    assert_ne!(example.sha256(), config("").sha256());
-    // Comments change nothing, values do.
-    assert_eq!(config("# a comment\n").sha256(), config("").sha256());
-    assert_ne!(deep("").sha256(), config("").sha256());
 }

@@ -157,7 +157,8 @@ impl Store {
                 };
                 let size = field("Size").and_then(|size| size.parse().ok());
                 let entry = field("Key").zip(size);
-                out.push(entry.ok_or_else(|| io::Error::other(format!("not a listing: {page}")))?);
+                let (key, size) = entry.ok_or_else(|| io::Error::other(format!("not a listing: {page}")))?;
+                out.push((unescape(&key), size));
             }
             if !page.contains("<IsTruncated>true") {
                 return Ok(());
@@ -205,6 +206,12 @@ fn weed(program: &Path, dir: &Path, ports: &[u16]) -> io::Result<Command> {
         command.arg(format!("-{option}={}", dir.join(name).display()));
     }
     Ok(command)
+}
+
+/// The text of an XML element that has none of the numeric references.
+fn unescape(text: &str) -> String {
+    let named = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&amp;", "&")];
+    named.iter().fold(text.to_owned(), |text, (name, sign)| text.replace(name, sign))
 }
 
 /// Files whose names do not start with a dot: those are the server's own.

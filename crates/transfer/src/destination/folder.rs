@@ -74,6 +74,24 @@ pub(super) fn list(root: &Path, under: &str) -> Result<Vec<Entry>, Error> {
     Ok(found)
 }
 
+/// Names of the folders in a folder; links to folders are some.
+pub(super) fn folders(root: &Path) -> Result<Vec<String>, Error> {
+    let failed = |e: io::Error| Error::local(root, &e);
+    let entries = match fs::read_dir(root) {
+        Err(e) if is_absent(&e) => return Ok(Vec::new()),
+        entries => entries.map_err(failed)?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(failed)?;
+        let kind = entry.file_type().map_err(failed)?;
+        if kind.is_dir() || (kind.is_symlink() && entry.path().is_dir()) {
+            names.extend(entry.file_name().into_string().ok());
+        }
+    }
+    Ok(names)
+}
+
 pub(super) fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }

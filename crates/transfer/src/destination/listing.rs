@@ -4,17 +4,18 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use object_store::{ObjectStore, path};
+use object_store::{ObjectMeta, ObjectStore, path};
 
 use super::{Destination, Place, blocking};
 use crate::part;
-use crate::{Error, Plan};
+use crate::{Entry, Error, Plan};
 
 /// Names listed in vain before it is cheaper to jump to the next wanted one: two pages of S3.
 const JUMP: usize = 2000;
-/// Ranges of names listed at once, and names that make one worth it.
+/// Ranges of names listed at once, and files and folders that make one worth it.
 const RANGES: usize = 8;
 const RANGE: usize = 2000;
+const FOLDERS: usize = 125;
 
 /// What is there of the files of a plan.
 #[derive(Debug, Default)]
@@ -35,26 +36,65 @@ impl Listing {
     pub(crate) async fn of(destination: &Destination, plan: &Plan) -> Result<Self, Error> {
         match &destination.place {
             Place::Folder { root, .. } => folders(root, plan).await,
-            Place::Store { store, prefix } => {
+            Place::Store { .. } => {
                 let mut wanted = Vec::with_capacity(plan.items().len());
                 for (number, item) in (0..).zip(plan.items()) {
-                    wanted.push((destination.object(item.destination())?, number));
+                    wanted.push((destination.object(item.destination())?.into(), number));
                 }
-                wanted.sort_unstable();
-                let range = wanted.len().div_ceil(RANGES).max(RANGE);
-                let prefix = (!prefix.as_ref().is_empty()).then_some(prefix);
-                let sorted = lists_in_order(&store.to_string());
-                let (range, at_once) = if sorted { (range, RANGES) } else { (wanted.len().max(1), 1) };
-                let parts: Vec<_> = stream::iter(wanted.chunks(range))
-                    .map(|range| list(&**store, prefix, range, sorted))
-                    .buffer_unordered(at_once)
-                    .try_collect()
-                    .await
-                    .map_err(|e| destination.failed("", &e))?;
-                Ok(Self { found: parts.into_iter().flatten().collect() })
+                let found = objects(destination, wanted, RANGE).await?;
+                let found = found
+                    .into_iter()
+                    .map(|(number, entry)| (number, Found { bytes: Some(entry.size), parts: Vec::new() }));
+                Ok(Self { found: found.collect() })
             }
         }
     }
+}
+
+/// Everything in these folders, whatever their number, in the order of names.
+pub(super) async fn below(destination: &Destination, names: &[&str]) -> Result<Vec<Entry>, Error> {
+    let mut found: Vec<Entry> = match &destination.place {
+        Place::Folder { root, .. } => {
+            let jobs = names.iter().map(|name| {
+                let (root, name) = (root.clone(), (*name).to_owned());
+                blocking(move || super::folder::list(&root, &name))
+            });
+            let parts: Vec<_> = stream::iter(jobs).buffer_unordered(RANGES).try_collect().await?;
+            parts.into_iter().flatten().collect()
+        }
+        Place::Store { prefix, .. } => {
+            let mut wanted = Vec::with_capacity(names.len());
+            for (number, name) in (0..).zip(names) {
+                wanted.push((format!("{}/", destination.object(name)?), number));
+            }
+            let found = objects(destination, wanted, FOLDERS).await?;
+            found.into_iter().map(|(_, entry)| Entry::of(prefix, &entry)).collect()
+        }
+    };
+    found.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    found.dedup();
+    Ok(found)
+}
+
+/// What a store has of these names; one with a slash at the end means all below it.
+async fn objects(
+    destination: &Destination,
+    mut wanted: Vec<(String, u32)>,
+    worth: usize,
+) -> Result<Vec<(u32, ObjectMeta)>, Error> {
+    let Place::Store { store, prefix, .. } = &destination.place else { return Ok(Vec::new()) };
+    wanted.sort_unstable();
+    let range = wanted.len().div_ceil(RANGES).max(worth);
+    let prefix = (!prefix.as_ref().is_empty()).then_some(prefix);
+    let sorted = lists_in_order(&store.to_string());
+    let (range, at_once) = if sorted { (range, RANGES) } else { (wanted.len().max(1), 1) };
+    let parts: Vec<_> = stream::iter(wanted.chunks(range))
+        .map(|range| list(&**store, prefix, range, sorted))
+        .buffer_unordered(at_once)
+        .try_collect()
+        .await
+        .map_err(|e| destination.failed("", &e))?;
+    Ok(parts.into_iter().flatten().collect())
 }
 
 /// One folder after the other: a folder is read once, and only wanted files are looked at.
@@ -108,13 +148,25 @@ fn folder(path: &Path, wanted: &[(String, u32)]) -> Result<Vec<(u32, Found)>, Er
     Ok(found.into_iter().collect())
 }
 
+/// Whether a listed name is a wanted one, or below it.
+fn is_wanted(wanted: &str, listed: &str) -> bool {
+    if wanted.ends_with('/') { listed.starts_with(wanted) } else { listed == wanted }
+}
+
+/// Where in the wanted names, from `next` on, a listed name is or would be.
+fn place_of(wanted: &[(String, u32)], next: usize, listed: &str) -> usize {
+    let at = next + wanted[next..].partition_point(|(name, _)| &**name < listed);
+    // A folder sorts before what is in it.
+    if at > next && is_wanted(&wanted[at - 1].0, listed) { at - 1 } else { at }
+}
+
 /// Lists from the first wanted name to the last, jumping over stretches where nothing is wanted.
 async fn list(
     store: &dyn ObjectStore,
     prefix: Option<&path::Path>,
-    wanted: &[(path::Path, u32)],
+    wanted: &[(String, u32)],
     sorted: bool,
-) -> object_store::Result<Vec<(u32, Found)>> {
+) -> object_store::Result<Vec<(u32, ObjectMeta)>> {
     if !sorted {
         return unsorted(store, prefix, wanted).await;
     }
@@ -127,23 +179,26 @@ async fn list(
             if last.as_ref().is_some_and(|last| entry.location < *last) {
                 return unsorted(store, prefix, wanted).await;
             }
-            next += wanted[next..].partition_point(|(name, _)| *name < entry.location);
+            let here = entry.location.clone();
+            next = place_of(wanted, next, entry.location.as_ref());
             match wanted.get(next) {
                 None => return Ok(found),
-                Some((name, number)) if *name == entry.location => {
-                    found.push((*number, Found { bytes: Some(entry.size), parts: Vec::new() }));
-                    next += 1;
+                Some((name, number)) if is_wanted(name, entry.location.as_ref()) => {
+                    found.push((*number, entry));
                     in_vain = 0;
+                    // Of a folder, there may be more.
+                    next += usize::from(!name.ends_with('/'));
                     if next == wanted.len() {
                         return Ok(found);
                     }
                 }
                 Some(_) => in_vain += 1,
             }
-            if in_vain >= JUMP {
+            // Names just before the next wanted one have to be gone through.
+            if in_vain >= JUMP && before(&wanted[next].0) > here {
                 continue 'jump;
             }
-            last = Some(entry.location);
+            last = Some(here);
         }
         break;
     }
@@ -160,21 +215,24 @@ fn lists_in_order(store: &str) -> bool {
 async fn unsorted(
     store: &dyn ObjectStore,
     prefix: Option<&path::Path>,
-    wanted: &[(path::Path, u32)],
-) -> object_store::Result<Vec<(u32, Found)>> {
+    wanted: &[(String, u32)],
+) -> object_store::Result<Vec<(u32, ObjectMeta)>> {
     let mut found = Vec::new();
     let mut listing = store.list(prefix);
     while let Some(entry) = listing.try_next().await? {
-        if let Ok(at) = wanted.binary_search_by(|(name, _)| name.cmp(&entry.location)) {
-            found.push((wanted[at].1, Found { bytes: Some(entry.size), parts: Vec::new() }));
+        let at = place_of(wanted, 0, entry.location.as_ref());
+        if let Some((_, number)) = wanted.get(at).filter(|(name, _)| is_wanted(name, entry.location.as_ref()))
+        {
+            found.push((*number, entry));
         }
     }
     Ok(found)
 }
 
 /// A path that sorts before this one and after all that sort well before it.
-fn before(path: &path::Path) -> path::Path {
-    let text = path.as_ref();
-    let end = text.char_indices().next_back().map_or(0, |(at, _)| at);
-    path::Path::from(&text[..end])
+fn before(name: &str) -> path::Path {
+    // Not the folder itself: SeaweedFS passes over all that is in it.
+    let name = name.trim_end_matches('/');
+    let end = name.char_indices().next_back().map_or(0, |(at, _)| at);
+    path::Path::from(&name[..end])
 }

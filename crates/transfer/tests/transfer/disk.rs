@@ -1,45 +1,16 @@
 //! Disks that take no more.
 
-use std::path::PathBuf;
-use std::process::Command;
-
+use coaddkit_testkit::SmallDisk;
 use coaddkit_transfer::{Destination, ErrorKind, Outcome};
 
 use crate::help::*;
 
-/// A file system of 4 MB, where we may mount one.
-struct Small {
-    path: PathBuf,
-    _dir: tempfile::TempDir,
-}
-
-impl Small {
-    fn new() -> Option<Self> {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("small");
-        std::fs::create_dir(&path).unwrap();
-        let mounted =
-            Command::new("mount").args(["-t", "tmpfs", "-o", "size=4m", "none"]).arg(&path).output();
-        if mounted.is_ok_and(|out| out.status.success()) {
-            return Some(Self { path, _dir: dir });
-        }
-        eprintln!("skipped: no file system can be mounted here");
-        None
-    }
-}
-
-impl Drop for Small {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(&self.path).status();
-    }
-}
-
 #[test]
 fn a_full_disk_ends_the_run_and_leaves_nothing_partial() {
-    let Some(small) = Small::new() else { return };
+    let Some(small) = SmallDisk::new(4 << 20) else { return };
     let files: Vec<_> = (0..40).map(|i| (format!("d/f{i}.bin"), body(900_000, i))).collect();
     let origin = origin(&files);
-    let place = Place { destination: Destination::folder(&small.path), dir: tempfile::tempdir().unwrap() };
+    let place = Place { destination: Destination::folder(small.path()), dir: tempfile::tempdir().unwrap() };
     let report = run(&hasty(&place), &plan(&origin, &files));
     let stopped = report.stopped.as_ref().expect("a reason");
     assert_eq!(stopped.kind(), ErrorKind::Destination);
@@ -54,17 +25,17 @@ fn a_full_disk_ends_the_run_and_leaves_nothing_partial() {
         let (_, body) = files.iter().find(|(n, _)| n == name).unwrap();
         assert!(read(&place.destination, name).as_ref() == Some(body), "{name}");
     }
-    let hidden: Vec<_> = below(&small.path).into_iter().filter(|name| name.contains(".part-")).collect();
+    let hidden: Vec<_> = below(small.path()).into_iter().filter(|name| name.contains(".part-")).collect();
     assert!(hidden.is_empty(), "{hidden:?}");
 }
 
 #[test]
 fn a_full_spool_folder_ends_the_run() {
-    let Some(small) = Small::new() else { return };
+    let Some(small) = SmallDisk::new(4 << 20) else { return };
     let files = vec![("f".to_owned(), body(40 << 20, 1))];
     let place = &places()[1];
     let origin = origin(&files);
-    let report = run(&hasty(place).spool(&small.path), &plan(&origin, &files));
+    let report = run(&hasty(place).spool(small.path()), &plan(&origin, &files));
     let stopped = report.stopped.as_ref().expect("a reason");
     assert!(stopped.to_string().contains("No space left"), "{stopped}");
     assert!(names(&place.destination).is_empty());

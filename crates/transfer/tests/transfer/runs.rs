@@ -168,6 +168,46 @@ fn presence_in_a_crowded_store() {
     assert_eq!((report.counts.present, report.counts.not_found), (7000, 2000));
 }
 
+/// More names than are listed in vain stand between the one wanted and where a listing for it starts.
+#[test]
+fn a_crowd_before_a_wanted_name() {
+    let store = Arc::new(InMemory::new());
+    block_on(async {
+        for n in 10_000..13_000 {
+            store.put(&format!("p/f{n}").into(), "12".into()).await.unwrap();
+        }
+        store.put(&"p/f2".into(), "12".into()).await.unwrap();
+    });
+    let items = ["f0", "f2", "f3"].map(|name| Item::new("file:///nonexistent", name).unwrap());
+    let transfer = Transfer::new(Destination::store(store, "p").unwrap());
+    let report = run(&transfer, &Plan::new(items).unwrap());
+    assert_eq!((report.counts.present, report.counts.not_found), (1, 2));
+}
+
+#[test]
+fn many_folders_are_listed_at_once() {
+    for place in places() {
+        let d = &place.destination.clone().without_sync();
+        let put = |name: String| block_on(d.put(&name, "12")).unwrap();
+        (0..3000).filter(|n| n % 3 != 1).for_each(|n| put(format!("b{n:04}/x")));
+        ["b0000/a/deep", "b0000-/x", "b0003", "c", "b00"].iter().for_each(|name| {
+            // A folder cannot be a file too.
+            if name != &"b0003" || d.as_store().is_some() {
+                put((*name).to_owned());
+            }
+        });
+        let folders = ["b2999", "b0000", "b0001", "b0003", "b0002", "nowhere"];
+        let found = block_on(d.list_folders(&folders)).unwrap();
+        let found: Vec<_> = found.iter().map(|e| (&*e.name, e.bytes)).collect();
+        let expected = ["b0000/a/deep", "b0000/x", "b0002/x", "b0003/x", "b2999/x"];
+        assert_eq!(found, expected.map(|name| (name, 2)));
+        let all: Vec<String> = (0..3000).rev().map(|n| format!("b{n:04}")).collect();
+        let all: Vec<&str> = all.iter().map(|name| &**name).collect();
+        assert_eq!(block_on(d.list_folders(&all)).unwrap().len(), 2001);
+        assert!(block_on(d.list_folders(&[])).unwrap().is_empty());
+    }
+}
+
 #[test]
 fn a_destination_is_read_and_written_directly() {
     for place in places() {
@@ -184,6 +224,11 @@ fn a_destination_is_read_and_written_directly() {
         block_on(d.remove("a/marker")).unwrap();
         assert_eq!(names(d), ["ab/c"]);
         assert!(block_on(d.list("absent")).unwrap().is_empty());
+        block_on(d.put("plain", "")).unwrap();
+        block_on(d.put("aa/b/c", "")).unwrap();
+        // A folder stays when its last file goes; in a store there is none then.
+        let expected: &[&str] = if d.as_store().is_some() { &["aa", "ab"] } else { &["a", "aa", "ab"] };
+        assert_eq!(block_on(d.folders()).unwrap(), expected);
     }
 }
 

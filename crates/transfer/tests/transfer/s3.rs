@@ -33,9 +33,8 @@ fn inside() {
     let Some(origin) = told(ORIGIN) else { return };
     let files = set();
     let spool = tempfile::tempdir().unwrap();
-    let s3 = S3Options::default();
     let transfer = |to: Destination| Transfer::new(to).retry(quick()).spool(spool.path());
-    let destination = Destination::parse("s3://cache/some/prefix/", &s3).unwrap();
+    let destination = Destination::parse("s3://cache/some/prefix/").unwrap();
 
     let plan = Plan::new(items(&files, &origin)).unwrap();
     let report = run(&transfer(destination.clone()), &plan);
@@ -49,7 +48,7 @@ fn inside() {
     // And back, by signed addresses, to a folder and to another place of the store.
     let back = tempfile::tempdir().unwrap();
     let plan = Plan::new(items(&files, "s3://cache/some/prefix")).unwrap();
-    for to in [Destination::folder(back.path()), Destination::parse("s3://cache/copy", &s3).unwrap()] {
+    for to in [Destination::folder(back.path()), Destination::parse("s3://cache/copy").unwrap()] {
         let report = run(&transfer(to), &plan);
         assert!(report.is_complete(), "{:?}", report.missing);
     }
@@ -57,7 +56,7 @@ fn inside() {
     assert_eq!(run(&transfer(destination), &absent).counts.not_found, 1);
 
     // A bucket that is not there is a failure, not a place without files, and ends the run.
-    let nowhere = Destination::parse("s3://no-such-bucket/x", &s3).unwrap();
+    let nowhere = Destination::parse("s3://no-such-bucket/x").unwrap();
     let ended = transfer(nowhere).existing(Existing::Replace).run_blocking(&plan, &());
     let why = match ended {
         // Some stores make a bucket when it is first written to.
@@ -120,7 +119,7 @@ fn seaweedfs() {
     let report = run(&Transfer::new(Destination::folder(dir.path())).s3(s3.clone()), &plan);
     assert!(report.is_complete(), "{:?}", report.missing);
     let mut place = places();
-    place[0].destination = Destination::parse("s3://cache/denied", &s3).unwrap();
+    place[0].destination = Destination::parse_with("s3://cache/denied", &s3).unwrap();
     let origin = origin(&files);
     let report = run(&hasty(&place[0]), &Plan::new(items(&files, &origin.base())).unwrap());
     let stopped = report.stopped.as_ref().expect("a reason");

@@ -1,11 +1,15 @@
+use crate::remote::{self, Fetched, RemoteArgs};
 use coaddkit_density::{Count, Counts, report_path};
-use coaddkit_examples::{Bar, BoxArgs, Common, Exit, Run, check_out, count_summary, print, sweeps};
+use coaddkit_examples::{
+    Bar, BoxArgs, Common, Exit, Refused, Run, check_out, count_summary, is_remote, print, sweeps,
+};
 use coaddkit_photometry::{Cut, lrg};
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Sweep files (.fits, .fits.gz)
+    /// Sweep files (.fits, .fits.gz): paths, http(s)://… or s3://…
     #[arg(value_name = "SWEEP", conflicts_with = "list")]
     sweeps: Vec<PathBuf>,
     /// A file that names one sweep file a line; blank lines and lines that start with # do not count
@@ -28,7 +32,9 @@ pub struct Args {
     /// The counts: brickname,lrg_count, sorted by name; the report goes beside it
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Files of other machines")]
+    remote: RemoteArgs,
+    #[command(flatten, next_help_heading = "Options")]
     common: Common,
 }
 
@@ -48,10 +54,13 @@ pub fn run(args: &Args) -> Exit {
     if let Err(reason) = check_out(&args.out, &others) {
         return run.refuse(common, Exit::Usage, &reason);
     }
-    let bytes = files.iter().filter_map(|f| std::fs::metadata(f).ok()).map(|m| m.len()).sum();
-    let bar = Bar::new(files.len() as u64, bytes, common.quiet);
-    let counts = common.on_threads(|| count.run(&files, &bar));
-    bar.finish();
+    let counts = match read(args, &count, &files) {
+        Ok(fetched) => {
+            run.alerts = fetched.alerts;
+            fetched.counts
+        }
+        Err((exit, reason)) => return run.refuse(common, exit, &reason),
+    };
 
     let exit = Exit::from(counts.worst());
     for (file, error) in counts.failed() {
@@ -68,6 +77,24 @@ pub fn run(args: &Args) -> Exit {
         print(&(count_summary(&counts) + &products(args, &counts)));
     }
     run.end(common, exit)
+}
+
+/// Counts the files of this machine, and then those of others; each is in its place of the list.
+fn read(args: &Args, count: &Count, files: &[PathBuf]) -> Result<Fetched, Refused> {
+    let common = &args.common;
+    let (far, near): (Vec<_>, Vec<_>) = files.iter().cloned().partition(|path| is_remote(path));
+    let bytes = near.iter().filter_map(|f| std::fs::metadata(f).ok()).map(|m| m.len()).sum();
+    let bar = Bar::new(near.len() as u64, bytes, common.quiet || near.is_empty());
+    let mut counts = common.on_threads(|| count.run(&near, &bar));
+    bar.finish();
+    if far.is_empty() {
+        return Ok(Fetched { counts, alerts: Vec::new() });
+    }
+    let fetched = remote::count(count, &far, &args.remote, common.threads.into(), common.quiet)?;
+    counts.merge(fetched.counts);
+    let places: HashMap<&PathBuf, usize> = files.iter().enumerate().map(|(at, path)| (path, at)).collect();
+    counts.files.sort_by_key(|file| places.get(&file.path));
+    Ok(Fetched { counts, alerts: fetched.alerts })
 }
 
 /// Everything that can be wrong with the command line, before any file is opened.

@@ -2,6 +2,7 @@
 
 mod count;
 mod regions;
+mod remote;
 
 use clap::{Parser, Subcommand};
 use coaddkit_examples::main as run_main;

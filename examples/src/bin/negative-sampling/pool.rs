@@ -1,4 +1,4 @@
-use coaddkit_examples::{Common, Exit, Run, StepBar, Table, print, sweeps, timestamp};
+use coaddkit_examples::{Common, Exit, Run, StepBar, Table, local_sweeps, print, timestamp};
 use coaddkit_manifest::negatives::{Compat, FILTERS, Pool, PoolReport, SamplingConfig};
 use serde_json::json;
 use std::path::PathBuf;
@@ -40,7 +40,7 @@ pub fn compat(text: &str) -> Result<Compat, String> {
 pub fn run(args: &Args) -> Exit {
     let mut run = Run::start("negative-sampling pool");
     let common = &args.common;
-    let files = match sweeps(&args.sweeps, args.list.as_deref(), 0) {
+    let files = match local_sweeps(&args.sweeps, args.list.as_deref()) {
         Ok(files) => files,
         Err((exit, reason)) => return run.refuse(common, exit, &reason),
     };

@@ -1,4 +1,4 @@
-use coaddkit_examples::{Common, Exit, Run, StepBar, print, sweeps};
+use coaddkit_examples::{Common, Exit, Run, StepBar, local_sweeps, print};
 use coaddkit_manifest::negatives::{MatchPositives, SamplingConfig};
 use serde_json::json;
 use std::path::PathBuf;
@@ -30,7 +30,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Exit {
     let mut run = Run::start("negative-sampling positives");
     let common = &args.common;
-    let files = match sweeps(&args.sweeps, args.list.as_deref(), 0) {
+    let files = match local_sweeps(&args.sweeps, args.list.as_deref()) {
         Ok(files) => files,
         Err((exit, reason)) => return run.refuse(common, exit, &reason),
     };

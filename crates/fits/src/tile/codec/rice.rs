@@ -74,18 +74,19 @@ impl<const BYTES: usize, const N: usize> Kernel for Work<'_, BYTES, N> {
     #[inline(always)]
     fn run(self) -> Self::Output {
         let Self { streams, block, mut out } = self;
-        let mut streams = streams.map(Stream::<BYTES>::new);
         let mut faults = [const { Ok(()) }; N];
+        let mut both = Streams::<BYTES, N>::new(streams);
         let together = out.iter().map(|out| out.len() / block * block).min().unwrap_or(0);
         let mut done = 0;
         while done < together && faults.iter().all(Result::is_ok) {
-            side_by_side(&mut streams, out.each_mut().map(|out| &mut out[done..done + block]), &mut faults);
+            both.blocks(out.each_mut().map(|out| &mut out[done..done + block]), &mut faults);
             done += block;
         }
-        for ((stream, out), fault) in streams.iter_mut().zip(out).zip(&mut faults) {
+        for (i, (out, fault)) in out.into_iter().zip(&mut faults).enumerate() {
+            let mut one = Streams::<BYTES, 1> { bits: [both.bits[i]], last: [both.last[i]] };
             for block in out[done..].chunks_mut(block) {
                 if fault.is_ok() {
-                    side_by_side(std::array::from_mut(stream), [block], std::array::from_mut(fault));
+                    one.blocks([block], std::array::from_mut(fault));
                 }
             }
         }
@@ -93,69 +94,86 @@ impl<const BYTES: usize, const N: usize> Kernel for Work<'_, BYTES, N> {
     }
 }
 
-/// A stream between two blocks.
-struct Stream<'a, const BYTES: usize> {
-    bits: Bits<'a>,
-    /// The pixel before.
-    last: u32,
+/// Streams between two blocks.
+struct Streams<'a, const BYTES: usize, const N: usize> {
+    bits: [Bits<'a>; N],
+    /// The pixels before.
+    last: [u32; N],
 }
 
-impl<'a, const BYTES: usize> Stream<'a, BYTES> {
+impl<'a, const BYTES: usize, const N: usize> Streams<'a, BYTES, N> {
     /// A stream that is shorter than its first pixel is found to be so after the first block.
     #[inline(always)]
-    fn new(stream: &'a [u8]) -> Self {
-        let first = stream.first_chunk::<BYTES>().unwrap_or(&[0; BYTES]);
-        let last = first.iter().fold(0_u32, |value, &byte| value << 8 | u32::from(byte));
-        Self { bits: Bits::new(stream, BYTES), last }
+    fn new(streams: [&'a [u8]; N]) -> Self {
+        let first = |stream: &[u8]| {
+            let first = stream.first_chunk::<BYTES>().unwrap_or(&[0; BYTES]);
+            first.iter().fold(0_u32, |value, &byte| value << 8 | u32::from(byte))
+        };
+        Self { bits: streams.map(|stream| Bits::new(stream, BYTES)), last: streams.map(first) }
     }
 
-    /// A block of any kind, whose code has been read.
+    /// The next block of each stream, all of the same length.
     #[inline(always)]
-    fn block(&mut self, code: u32, block: &mut [i32]) -> Result<(), Fault> {
-        let bits = &mut self.bits;
-        match code.checked_sub(1) {
-            None => block.fill(Width::<BYTES>::number(self.last)),
-            Some(split) if split < Width::<BYTES>::DIRECT => {
-                if split <= 8 {
-                    numbers::<1, 4>(std::array::from_mut(bits), [split], [&mut *block]);
-                } else {
-                    numbers::<1, 1>(std::array::from_mut(bits), [split], [&mut *block]);
-                }
-                self.sums(split, block);
-            }
-            Some(split) if split == Width::<BYTES>::DIRECT => {
-                for pixel in block {
-                    bits.refill();
-                    self.last = self.last.wrapping_add(signed(bits.take(Width::<BYTES>::BITS)));
-                    *pixel = Width::<BYTES>::number(self.last);
-                }
-            }
-            Some(split) => return Err(unknown(split, bits.position())),
+    fn blocks(&mut self, mut out: [&mut [i32]; N], faults: &mut [Result<(), Fault>; N]) {
+        let mut codes = [0; N];
+        for (code, bits) in codes.iter_mut().zip(&mut self.bits) {
+            bits.refill();
+            *code = bits.take(Width::<BYTES>::SPLIT_BITS);
         }
-        Ok(())
+        if codes.iter().all(|code| (1..=Width::<BYTES>::DIRECT).contains(code)) {
+            let splits = codes.map(|code| code - 1);
+            let blocks = out.each_mut().map(|block| &mut **block);
+            match splits.iter().fold(0, |most, &split| most.max(split)) {
+                0..=2 => numbers::<N, 8>(&mut self.bits, splits, blocks),
+                3..=8 => numbers::<N, 4>(&mut self.bits, splits, blocks),
+                9..=18 => numbers::<N, 2>(&mut self.bits, splits, blocks),
+                _ => numbers::<N, 1>(&mut self.bits, splits, blocks),
+            }
+            for ((last, split), block) in self.last.iter_mut().zip(splits).zip(out) {
+                *last = sums::<BYTES>(*last, split, block);
+            }
+        } else {
+            for (i, block) in out.into_iter().enumerate() {
+                faults[i] = any_block::<BYTES>(codes[i], &mut self.bits[i], &mut self.last[i], block);
+            }
+        }
+        // One check a block keeps a short stream from being read as zeros to the end of a large tile.
+        for (fault, bits) in faults.iter_mut().zip(&self.bits) {
+            if fault.is_ok() && bits.past_end() {
+                *fault = bits.check();
+            }
+        }
     }
+}
 
-    /// From numbers, which stand `1 << split` too high, to pixels.
-    #[inline(always)]
-    fn sums(&mut self, split: u32, block: &mut [i32]) {
-        for number in block.iter_mut() {
-            *number = signed((*number as u32).wrapping_sub(1 << split)) as i32;
+/// A block of any kind, whose code has been read.
+#[inline(always)]
+fn any_block<const BYTES: usize>(
+    code: u32,
+    bits: &mut Bits<'_>,
+    last: &mut u32,
+    block: &mut [i32],
+) -> Result<(), Fault> {
+    match code.checked_sub(1) {
+        None => block.fill(Width::<BYTES>::number(*last)),
+        Some(split) if split < Width::<BYTES>::DIRECT => {
+            if split <= 8 {
+                numbers::<1, 4>(std::array::from_mut(bits), [split], [&mut *block]);
+            } else {
+                numbers::<1, 1>(std::array::from_mut(bits), [split], [&mut *block]);
+            }
+            *last = sums::<BYTES>(*last, split, block);
         }
-        // Four at a time, of which only one addition waits for those before.
-        let (fours, rest) = block.as_chunks_mut::<4>();
-        for four in fours {
-            let [a, b, c, d] = four.map(|v| v as u32);
-            let (ab, cd) = (a.wrapping_add(b), c.wrapping_add(d));
-            let last = self.last;
-            let pixels = [a, ab, ab.wrapping_add(c), ab.wrapping_add(cd)].map(|v| v.wrapping_add(last));
-            self.last = pixels[3];
-            *four = pixels.map(Width::<BYTES>::number);
+        Some(split) if split == Width::<BYTES>::DIRECT => {
+            for pixel in block {
+                bits.refill();
+                *last = last.wrapping_add(signed(bits.take(Width::<BYTES>::BITS)));
+                *pixel = Width::<BYTES>::number(*last);
+            }
         }
-        for pixel in rest {
-            self.last = self.last.wrapping_add(*pixel as u32);
-            *pixel = Width::<BYTES>::number(self.last);
-        }
+        Some(split) => return Err(unknown(split, bits.position())),
     }
+    Ok(())
 }
 
 #[cold]
@@ -163,42 +181,26 @@ fn unknown(split: u32, position: usize) -> Fault {
     Fault::new(position / 8, format!("a block of pixels split at bit {split}, which no writer uses"))
 }
 
-/// The next block of each stream, all of the same length.
+/// From numbers, which stand `1 << split` too high, to pixels; returns the last one.
 #[inline(always)]
-fn side_by_side<const BYTES: usize, const N: usize>(
-    streams: &mut [Stream<'_, BYTES>; N],
-    mut out: [&mut [i32]; N],
-    faults: &mut [Result<(), Fault>; N],
-) {
-    let codes = streams.each_mut().map(|stream| {
-        stream.bits.refill();
-        stream.bits.take(Width::<BYTES>::SPLIT_BITS)
-    });
-    if codes.iter().all(|code| (1..=Width::<BYTES>::DIRECT).contains(code)) {
-        let splits = codes.map(|code| code - 1);
-        let mut bits = streams.each_ref().map(|stream| stream.bits);
-        let blocks = out.each_mut().map(|block| &mut **block);
-        match splits.iter().fold(0, |most, &split| most.max(split)) {
-            0..=2 => numbers::<N, 8>(&mut bits, splits, blocks),
-            3..=8 => numbers::<N, 4>(&mut bits, splits, blocks),
-            9..=18 => numbers::<N, 2>(&mut bits, splits, blocks),
-            _ => numbers::<N, 1>(&mut bits, splits, blocks),
-        }
-        for (i, stream) in streams.iter_mut().enumerate() {
-            stream.bits = bits[i];
-            stream.sums(splits[i], out[i]);
-        }
-    } else {
-        for (i, stream) in streams.iter_mut().enumerate() {
-            faults[i] = stream.block(codes[i], out[i]);
-        }
+fn sums<const BYTES: usize>(mut last: u32, split: u32, block: &mut [i32]) -> u32 {
+    for number in block.iter_mut() {
+        *number = signed((*number as u32).wrapping_sub(1 << split)) as i32;
     }
-    // One check a block keeps a short stream from being read as zeros to the end of a large tile.
-    for (fault, stream) in faults.iter_mut().zip(streams) {
-        if fault.is_ok() && stream.bits.past_end() {
-            *fault = stream.bits.check();
-        }
+    // Four at a time, of which only one addition waits for those before.
+    let (fours, rest) = block.as_chunks_mut::<4>();
+    for four in fours {
+        let [a, b, c, d] = four.map(|v| v as u32);
+        let (ab, cd) = (a.wrapping_add(b), c.wrapping_add(d));
+        let pixels = [a, ab, ab.wrapping_add(c), ab.wrapping_add(cd)].map(|v| v.wrapping_add(last));
+        last = pixels[3];
+        *four = pixels.map(Width::<BYTES>::number);
     }
+    for pixel in rest {
+        last = last.wrapping_add(*pixel as u32);
+        *pixel = Width::<BYTES>::number(last);
+    }
+    last
 }
 
 /// The numbers of a block of each stream, each `1 << split` too high, which saves an instruction.

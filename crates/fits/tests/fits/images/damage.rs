@@ -243,6 +243,16 @@ fn headers_that_make_no_sense_are_errors() {
     }
 }
 
+/// A tile is one row where no ZTILEn says otherwise, also of an image whose rows have no pixels.
+#[test]
+fn rows_without_pixels_make_no_tile() {
+    let bytes = String::from_utf8(one_tile("RICE_1", 32, &[0; 6], &[])).unwrap();
+    let bytes = bytes.replacen("ZTILE1  = 10", "YTILE1  = 10", 1).replacen("ZNAXIS1 = 10", "ZNAXIS1 = 0 ", 1);
+    let fits = Fits::from_source(bytes.into_bytes()).unwrap();
+    let error = fits.hdu(1).and_then(|h| h.image()).unwrap_err();
+    assert!(error.to_string().contains("NAXIS2 is 1, but the image has 0 tiles"), "{error}");
+}
+
 /// A tile that claims to be large is not given memory before its stream shows that it may be.
 #[test]
 fn large_claims_are_refused_first() {

@@ -79,6 +79,7 @@ impl<T: Word> Rounding<T> {
 }
 
 /// Leaves the image in `means`.
+#[inline(always)]
 pub(super) fn transform<T: Word>(head: &Head, smooth: bool, buffers: &mut Buffers<T>) {
     let levels = head.levels();
     let Buffers { coefficients, means, finer } = buffers;
@@ -104,6 +105,7 @@ pub(super) fn transform<T: Word>(head: &Head, smooth: bool, buffers: &mut Buffer
 }
 
 impl Step {
+    #[inline(always)]
     fn expand<T: Word>(&self, rounding: &Rounding<T>, means: &[T], coefficients: &[T], finer: &mut [T]) {
         let right = self.columns - self.left;
         for (i, rows) in finer[..self.rows * self.columns].chunks_mut(2 * self.columns).enumerate() {
@@ -144,6 +146,7 @@ impl Step {
 
     /// Moves details toward what the neighbouring means suggest, by at most half a quantisation step and
     /// never so far that a slope changes its sign. Details at the edge stay.
+    #[inline(always)]
     fn smooth<T: Word>(&self, means: &[T], coefficients: &mut [T], scale: i32) {
         let most = T::of(i64::from(scale >> 1));
         if most <= T::default() {

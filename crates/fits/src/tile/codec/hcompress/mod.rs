@@ -5,6 +5,7 @@ mod inverse;
 mod planes;
 
 use super::Fault;
+use crate::machine::{self, Kernel};
 use std::ops::RangeInclusive;
 
 /// Reusable working space.
@@ -178,36 +179,46 @@ pub(crate) fn decode(
     if let Some(&planes) = head.planes.iter().find(|&&p| p > 62) {
         return Err(Fault::new(22, format!("it claims {planes} bit planes")));
     }
+    let Workspace { narrow, wide, nodes } = work;
     // Smoothing multiplies by up to 64 on its way.
     if head.narrow() && !smooth {
-        whole(stream, &head, smooth, range, &mut work.narrow, &mut work.nodes, out)
+        machine::run(Whole { stream, head: &head, smooth, range, buffers: narrow, nodes, out })
     } else {
-        whole(stream, &head, smooth, range, &mut work.wide, &mut work.nodes, out)
+        machine::run(Whole { stream, head: &head, smooth, range, buffers: wide, nodes, out })
     }
 }
 
-fn whole<T: Word>(
-    stream: &[u8],
-    head: &Head,
+/// A tile on its way from the stream to its pixels.
+struct Whole<'a, T> {
+    stream: &'a [u8],
+    head: &'a Head,
     smooth: bool,
     range: RangeInclusive<i32>,
-    buffers: &mut Buffers<T>,
-    nodes: &mut planes::Nodes,
-    out: &mut [i32],
-) -> Result<(), Fault> {
-    let coefficients = &mut buffers.coefficients;
-    coefficients.clear();
-    coefficients.resize(out.len(), T::default());
-    planes::decode(stream, head, nodes, coefficients)?;
-    coefficients[0] = T::of(head.sum);
-    if head.scale > 1 {
-        let scale = T::of(head.scale.into());
-        coefficients.iter_mut().for_each(|c| *c = c.times(scale));
+    buffers: &'a mut Buffers<T>,
+    nodes: &'a mut planes::Nodes,
+    out: &'a mut [i32],
+}
+
+impl<T: Word> Kernel for Whole<'_, T> {
+    type Output = Result<(), Fault>;
+
+    #[inline(always)]
+    fn run(self) -> Self::Output {
+        let Self { stream, head, smooth, range, buffers, nodes, out } = self;
+        let coefficients = &mut buffers.coefficients;
+        coefficients.clear();
+        coefficients.resize(out.len(), T::default());
+        planes::decode(stream, head, nodes, coefficients)?;
+        coefficients[0] = T::of(head.sum);
+        if head.scale > 1 {
+            let scale = T::of(head.scale.into());
+            coefficients.iter_mut().for_each(|c| *c = c.times(scale));
+        }
+        inverse::transform(head, smooth, buffers);
+        let (low, high) = (T::of((*range.start()).into()), T::of((*range.end()).into()));
+        for (pixel, value) in out.iter_mut().zip(&buffers.means) {
+            *pixel = (*value).clamp(low, high).wide() as i32;
+        }
+        Ok(())
     }
-    inverse::transform(head, smooth, buffers);
-    let (low, high) = (T::of((*range.start()).into()), T::of((*range.end()).into()));
-    for (pixel, value) in out.iter_mut().zip(&buffers.means) {
-        *pixel = (*value).clamp(low, high).wide() as i32;
-    }
-    Ok(())
 }

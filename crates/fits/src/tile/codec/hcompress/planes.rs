@@ -59,6 +59,7 @@ struct Quadrant {
 }
 
 /// Reads all planes and signs into `coefficients`, which are zero.
+#[inline(always)]
 pub(super) fn decode<T: Word>(
     stream: &[u8],
     head: &Head,
@@ -91,6 +92,7 @@ pub(super) fn decode<T: Word>(
 }
 
 /// One bit for each coefficient that is not zero; set for negative ones.
+#[inline(always)]
 fn signs<T: Word>(bits: &mut Bits<'_>, coefficients: &mut [T]) {
     for group in coefficients.chunks_mut(16) {
         if group.iter().fold(T::default(), |any, &c| any.or(c)) == T::default() {
@@ -107,6 +109,7 @@ fn signs<T: Word>(bits: &mut Bits<'_>, coefficients: &mut [T]) {
 }
 
 impl Quadrant {
+    #[inline(always)]
     fn decode<T: Word>(&self, bits: &mut Bits<'_>, nodes: &mut Nodes, out: &mut [T]) -> Result<(), Fault> {
         for plane in (0..self.planes).rev() {
             bits.refill();
@@ -126,6 +129,7 @@ impl Quadrant {
     }
 
     /// A plane written as it is, four bits for each square of four pixels.
+    #[inline(always)]
     fn direct<T: Word>(&self, bits: &mut Bits<'_>, nibbles: &mut Vec<u8>, bit: T, out: &mut [T]) {
         let plane = bit.wide().trailing_zeros();
         nibbles.resize(self.columns.div_ceil(2), 0);
@@ -155,6 +159,7 @@ impl Quadrant {
     }
 
     /// A plane as a quadtree: only the branches that hold a set bit are there.
+    #[inline(always)]
     fn quadtree<T: Word>(&self, bits: &mut Bits<'_>, nodes: &mut Nodes, bit: T, out: &mut [T]) {
         let depth = levels(self.rows, self.columns);
         let Nodes { level, next, .. } = nodes;

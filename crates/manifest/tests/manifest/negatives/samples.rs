@@ -1,23 +1,6 @@
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+//! Samples of a pool, their gates and reports.
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Float32Type, Float64Type, Int32Type, Int64Type};
-use arrow_array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray};
-use coaddkit_manifest::negatives::{
-    Draw, Drawn, NEGATIVE_POOL, NEGATIVE_SAMPLE, Ranking, SamplingConfig, Validate,
-};
-use coaddkit_manifest::{ErrorClass, Layout, Provenance, SeededHash, Severity, Source, TableWriter, compare};
-use coaddkit_testkit::Rng;
-use proptest::prelude::*;
-
-use crate::negatives::{CONFIG, batches, no_lenses, pool, sweeps, texts};
-use crate::{file, names, on_threads};
-
-pub(crate) fn draw(config: SamplingConfig) -> Draw {
-    Draw { config, seed: None, ranking: Ranking::Xxh3, timestamp: None, incomplete: false }
-}
+use super::*;
 
 /// A pool of two sweeps, and positives that are few enough for it.
 fn survey(dir: &Path) -> (PathBuf, PathBuf) {
@@ -28,15 +11,6 @@ fn survey(dir: &Path) -> (PathBuf, PathBuf) {
         positives.push_str(&format!("{kind},{nobs},10,-80\n").repeat(n));
     }
     (out, file(dir, "positives.csv", &positives))
-}
-
-pub(crate) fn relaxed() -> SamplingConfig {
-    // Ten negatives a positive; one set, since shares of a few dozen galaxies are far off by chance.
-    let text = CONFIG
-        .replace("z_mag_limit: 20.0", "z_mag_limit: 22.5")
-        .replace("neg_pos_ratio: 100", "neg_pos_ratio: 10")
-        .replace("{train: 0.70, val: 0.15, test: 0.15}", "{train: 1, val: 0, test: 0}");
-    text.parse().unwrap()
 }
 
 fn sample(dir: &Path, draw: &Draw, pool: &Path, positives: &Path, name: &str) -> (Drawn, PathBuf) {
@@ -323,4 +297,84 @@ fn a_report_has_pictures() {
     }
     let text = std::fs::read_to_string(folder.join("report.md")).unwrap();
     assert!(text.contains("| row_count | critical | yes | 63 or more, 90 % of 70 | 70 |"), "{text}");
+}
+
+#[test]
+fn positives_get_the_strata_of_their_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = sweeps(dir.path(), 2000);
+    let out = dir.path().join("pool");
+    pool(deep(""), &files, &no_lenses(dir.path()), &out);
+    let (ids, ra, dec, kinds, bins) = (
+        texts(&out, "galaxy_id"),
+        reals(&out, "ra"),
+        reals(&out, "dec"),
+        texts(&out, "type_bin"),
+        texts(&out, "nobs_z_bin"),
+    );
+    let pick: Vec<usize> = (0..ids.len()).step_by(ids.len() / 5).collect();
+    let mut csv = "RA,DEC\n1,1\n".to_owned();
+    pick.iter().for_each(|&i| csv.push_str(&format!("{:?},{:?}\n", ra[i], dec[i] + 0.5 / 3600.0)));
+    let lenses = file(dir.path(), "lenses.csv", &csv);
+    let matched = dir.path().join("matched.parquet");
+    let job = MatchPositives { config: deep(""), radius_arcsec: 1.0 };
+    let report = job.run(&files, &[lenses], &matched, &()).unwrap();
+    assert_eq!(
+        (report.positives, report.matched, report.sweeps),
+        (1 + pick.len() as u64, pick.len() as u64, 2)
+    );
+    let rows =
+        Source::open(&matched).unwrap().read(coaddkit_manifest::negatives::POSITIVES.fields()).unwrap();
+    let text = |i: usize| {
+        rows[0].batch.column(i).as_string::<i32>().iter().map(|v| v.unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let of = |all: &[String]| pick.iter().map(|&i| all[i].clone()).collect::<Vec<_>>();
+    assert_eq!(text(3), of(&ids));
+    assert_eq!(text(7), of(&kinds));
+    assert_eq!(text(8), of(&bins));
+    let apart = rows[0].batch.column(4).as_primitive::<Float64Type>();
+    assert!(apart.values().iter().all(|a| (a - 0.5).abs() < 1e-6));
+}
+
+#[test]
+fn mistakes_in_a_configuration_name_the_key() {
+    let refused = |from: &str, to: &str, says: &str| {
+        assert!(CONFIG.contains(from), "{from}");
+        let error = CONFIG.replacen(from, to, 1).parse::<SamplingConfig>().unwrap_err();
+        assert!(error.class() == ErrorClass::BadData && error.to_string().contains(says), "{error}");
+    };
+    refused("[85, 15]", "[85, 16]", "negative_pools.n1_n2_ratio: 85 and 16 are not 100 together");
+    refused("train: 0.70", "train: 0.75", "spatial_splits.allocations: ");
+    refused("neg_pos_ratio", "neg_pos_rato", "unknown field `neg_pos_rato`");
+    refused("nside: 128", "nside: 100", "spatial_splits.nside: ");
+    refused("nside: 128", "nside: large", "invalid type: string \"large\"");
+    refused("[3, 5]", "[2, 5]", "negative_pools.pool_n1.nobs_z_bins: ");
+    refused("sha256_modulo", "md5", "spatial_splits.hash_method: must be sha256_modulo");
+    refused("12, 13]", "12, 12]", "exclusion.exclude_maskbits: has 12 twice");
+    refused(
+        "z_mag_limit: 20.0",
+        "z_mag_limit: .nan",
+        "negative_pools.pool_n1.z_mag_limit: is no finite number",
+    );
+    refused("version: \"1.0.0\"", "version: \"1.0.0\"\nversion: \"2\"", "duplicated key");
+    refused(
+        "version: \"1.0.0\"",
+        "version: \"1.0.0\"\nfilters: {dec_min: 5, dec_max: 5}",
+        "filters.dec_min: is 5, not below dec_max, 5",
+    );
+    refused(
+        "version: \"1.0.0\"",
+        "schema: {level1_manifest: [{name: ra, type: float32, nullable: false}]}\nversion: \"1\"",
+        "schema.level1_manifest.ra: is float32, but float64 is written",
+    );
+    let example = std::fs::read_to_string(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/configs/negative_sampling_v1.yaml"),
+    )
+    .unwrap();
+    let example: SamplingConfig = example.parse().unwrap();
+    assert_eq!(example.filters, config("").filters);
+    assert_ne!(example.sha256(), config("").sha256());
+    // Comments change nothing, values do.
+    assert_eq!(config("# a comment\n").sha256(), config("").sha256());
+    assert_ne!(deep("").sha256(), config("").sha256());
 }
