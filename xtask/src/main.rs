@@ -36,7 +36,7 @@ cargo xtask TASK
   desi DIR                 write pixels of DESI spectra, and DIR/inventory.csv with their files
         [--pixels N] [--targets N] [--seed S]
   peers [SUBJECT|--all]    time the same work done by us and by others, into benches/record/: tables, images, sky,
-                           transfer, batches
+                           transfer, manifest, batches
         [--quick]          with fewer rounds and fewer files
   help
 ";

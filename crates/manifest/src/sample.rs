@@ -86,6 +86,12 @@ impl<T: Ord> BottomK<T> {
         self.k
     }
 
+    /// The sample in no order, for those who sort by something else anyway.
+    pub fn into_unsorted(mut self) -> impl Iterator<Item = T> {
+        self.shrink();
+        self.items.into_iter().map(|(_, item)| item)
+    }
+
     /// The sample with its hashes, in ascending order.
     pub fn into_sorted(mut self) -> Vec<(u64, T)> {
         self.shrink();

@@ -85,27 +85,11 @@ fn from_sweeps_to_a_sample_that_may_be_used() {
     let without = negatives(dir.path(), &again);
     assert!(without.report()["counts"]["kept"].as_u64().unwrap() <= kept - 2);
 
-    let sample = |out: &str, more: &[&str]| {
-        negatives(
-            dir.path(),
-            &[
-                &[
-                    "sample",
-                    "--pool",
-                    "pool",
-                    "--positives",
-                    "matched.parquet",
-                    "--config",
-                    "c.yaml",
-                    "--out",
-                    out,
-                    "--json",
-                ],
-                more,
-            ]
-            .concat(),
-        )
+    let sample_by = |config: &str, out: &str, more: &[&str]| {
+        let given = ["sample", "--pool", "pool", "--positives", "matched.parquet", "--config", config];
+        negatives(dir.path(), &[&given, &["--out", out, "--json"][..], more].concat())
     };
+    let sample = |out: &str, more: &[&str]| sample_by("c.yaml", out, more);
     let one = sample("one.parquet", &["--threads", "1"]);
     assert_eq!(one.code, 0, "{}\n{}", one.stderr, one.stdout);
     assert_eq!(one.report()["counts"]["rows"], 10);
@@ -116,6 +100,16 @@ fn from_sweeps_to_a_sample_that_may_be_used() {
     assert!(read("one.parquet") != read("three.parquet"));
     assert_eq!(sample("spark.parquet", &["--ranking", "spark-murmur3"]).code, 0);
     assert!(names(&dir.path().join("one.validation")).contains(&"sky.png".to_owned()));
+
+    // More than the pool has: nothing is written, and nothing is said to be.
+    let text = std::fs::read_to_string(dir.path().join("c.yaml")).unwrap();
+    std::fs::write(dir.path().join("many.yaml"), text.replace("neg_pos_ratio: 5", "neg_pos_ratio: 5000"))
+        .unwrap();
+    let many = sample_by("many.yaml", "many.parquet", &[]);
+    assert_eq!(many.code, 65, "{}", many.stderr);
+    assert!(many.stderr.contains("nothing is written to many.parquet"), "{}", many.stderr);
+    assert!(!many.stdout.contains("sample  many") && many.stdout.contains("report  many.validation"));
+    assert!(!dir.path().join("many.parquet").exists());
 
     let valid = negatives(
         dir.path(),

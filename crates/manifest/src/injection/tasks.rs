@@ -1,7 +1,7 @@
 //! Rows of the manifest from what was sampled.
 
 use std::f64::consts::PI;
-use std::io::Write as _;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use arrow_array::{
@@ -114,6 +114,56 @@ impl Columns {
     }
 }
 
+/// The seed of a task and what is drawn with it.
+type Drawn = (i64, [f64; 8]);
+
+/// What is the same in all selections that took a galaxy, and memory to use again.
+#[derive(Default)]
+struct Scratch {
+    /// The galaxy, and whether it is a control.
+    of: Option<(u32, bool)>,
+    /// `{split}|{brick}|{ra}|{dec}|`, as it stands in the text behind a task id.
+    place: String,
+    /// The beginning of the key of a seed.
+    key: Key,
+    /// Bytes of it.
+    stem: usize,
+    /// By row of the entry, what was drawn so far.
+    drawn: Vec<Option<Drawn>>,
+    /// Numbers of replicates as text.
+    replicates: Vec<String>,
+}
+
+impl Scratch {
+    fn turn_to(&mut self, galaxy: &Galaxy, brick: &str) {
+        let (split, ra, dec) = (SPLITS[usize::from(galaxy.split)], galaxy.ra, galaxy.dec);
+        self.place.clear();
+        // Writing to memory does not fail.
+        let _ = write!(self.place, "{split}|{brick}|{ra:.6}|{dec:.6}|");
+        self.key.clear();
+        self.key.push_text(brick);
+        self.key.push_f64(ra);
+        self.key.push_f64(dec);
+        self.stem = self.key.as_bytes().len();
+        self.drawn.clear();
+    }
+
+    /// What was drawn for a row, or is with the completed key.
+    fn drawn(&mut self, row: usize, draw: impl FnOnce(&mut Key) -> Drawn) -> Drawn {
+        if self.drawn.len() <= row {
+            self.drawn.resize(row + 1, None);
+        }
+        *self.drawn[row].get_or_insert_with(|| {
+            self.key.truncate(self.stem);
+            draw(&mut self.key)
+        })
+    }
+}
+
+fn repeat<T: Clone>(column: &mut Vec<T>, value: T, count: usize) {
+    column.resize(column.len() + count, value);
+}
+
 impl Experiment<'_> {
     /// Rows in all.
     pub fn rows(&self) -> u64 {
@@ -125,11 +175,14 @@ impl Experiment<'_> {
         let mut columns = Columns::new((to - from) as usize);
         let mut entry = self.starts.partition_point(|&start| start <= from).saturating_sub(1);
         let mut row = from;
-        let mut scratch = (Key::new(), Vec::new());
+        let mut scratch = Scratch {
+            replicates: (0..self.replicates).map(|replicate| replicate.to_string()).collect(),
+            ..Scratch::default()
+        };
         while row < to {
             let skipped = row - self.starts[entry];
             let end = self.starts[entry + 1].min(to);
-            self.entry(entry, skipped, end - row, &mut columns, &mut scratch);
+            self.entry(entry, skipped, (end - row) as usize, &mut columns, &mut scratch);
             row = end;
             entry += 1;
         }
@@ -137,39 +190,34 @@ impl Experiment<'_> {
     }
 
     /// `count` rows of an entry after the first `skipped`.
-    fn entry(&self, entry: usize, skipped: u64, count: u64, out: &mut Columns, scratch: &mut (Key, Vec<u8>)) {
+    fn entry(&self, entry: usize, skipped: u64, count: usize, out: &mut Columns, scratch: &mut Scratch) {
         let (index, set) = self.entries[entry];
         let galaxy = &self.galaxies[index as usize];
         let control = self.controls[entry];
-        let brick_name = &self.bricks.names[galaxy.brick as usize];
         // What was sampled has a brick that is measured.
         let Some(brick) = self.bricks.rows[galaxy.brick as usize] else { return };
-        let split = SPLITS[usize::from(galaxy.split)];
         if out.brick_names.last() != Some(&galaxy.brick) {
             out.brick_names.push(galaxy.brick);
         }
         let brick_key = out.brick_names.len() as i32 - 1;
-        let (key, text) = scratch;
-        text.clear();
-        // Writing to memory does not fail.
-        let set_id = &self.sets[usize::from(set)].id;
-        let (ra, dec) = (galaxy.ra, galaxy.dec);
-        let _ = write!(text, "{}|{set_id}|{split}|{brick_name}|{ra:.6}|{dec:.6}|", self.id);
-        let prefix = text.len();
-        key.clear();
-        key.push_text(brick_name);
-        key.push_f64(ra);
-        key.push_f64(dec);
-        let stem = key.as_bytes().len();
+        if scratch.of != Some((index, control)) {
+            scratch.of = Some((index, control));
+            scratch.turn_to(galaxy, &self.bricks.names[galaxy.brick as usize]);
+        }
+        let mut head = Sha256::new();
+        for part in [self.id, "|", &self.sets[usize::from(set)].id, "|", &scratch.place] {
+            head.update(part);
+        }
+        let unpaired = control && self.plan.controls == Controls::Unpaired;
         let replicates = u64::from(self.replicates);
-        for row in skipped..skipped + count {
-            let replicate = (row % replicates) as i32;
+        let (mut stem, mut stem_of) = (head.clone(), usize::MAX);
+        for row in skipped..skipped + count as u64 {
+            let (replicate, row) = ((row % replicates) as usize, row as usize);
             let which = if self.plan.one_config {
                 (galaxy.row_id % self.configs.len() as u64) as usize
             } else {
-                (row / replicates) as usize
+                row / self.replicates as usize
             };
-            let unpaired = control && self.plan.controls == Controls::Unpaired;
             let (config_id, config) = if unpaired {
                 (CONTROL, self.configs.len())
             } else {
@@ -177,40 +225,47 @@ impl Experiment<'_> {
             };
             let values = if control { [0.0; 5] } else { self.configs[which].values };
 
-            text.truncate(prefix);
-            let _ = write!(text, "{config_id}|{replicate}");
-            hex_into(&Sha256::digest(&text), &mut out.task_ids);
-            key.truncate(stem);
-            key.push_text(config_id);
-            key.push_int(replicate.into());
-            let seed = SeededHash::new(self.seed).key(&*key) as i64;
-
-            out.set.push(set.into());
-            out.region.push(galaxy.region);
-            out.split.push(galaxy.split.into());
-            out.brick.push(brick_key);
-            out.positions[0].push(ra);
-            out.positions[1].push(dec);
-            for (column, mag) in out.mags.iter_mut().zip(galaxy.mags) {
-                column.push(mag);
+            if stem_of != config {
+                (stem, stem_of) = (head.clone(), config);
+                stem.update(config_id);
+                stem.update("|");
             }
-            out.conditions[0].push(brick.psfsize_r);
-            out.conditions[1].push(brick.psfdepth_r);
-            out.ebv.push(brick.ebv);
-            out.bins[0].push(brick.psf_bin.into());
-            out.bins[1].push(brick.depth_bin.into());
+            let mut task = stem.clone();
+            task.update(&scratch.replicates[replicate]);
+            hex_into(&task.finalize(), &mut out.task_ids);
+            let drawn = scratch.drawn(row, |key| {
+                key.push_text(config_id);
+                key.push_int(replicate as i64);
+                let seed = SeededHash::new(self.seed).key(&*key) as i64;
+                (seed, frozen(seed, values[0]))
+            });
+
             out.config.push(config as i32);
             for (column, value) in out.values.iter_mut().zip(values) {
                 column.push(value);
             }
-            out.replicate.push(replicate);
-            out.is_control.push(control.into());
-            out.seed.push(seed);
-            for (column, value) in out.frozen.iter_mut().zip(frozen(seed, values[0])) {
+            out.replicate.push(replicate as i32);
+            out.seed.push(drawn.0);
+            for (column, value) in out.frozen.iter_mut().zip(drawn.1) {
                 column.push(value);
             }
             out.model.push((values[0] == 0.0).into());
         }
+        repeat(&mut out.set, set.into(), count);
+        repeat(&mut out.region, galaxy.region, count);
+        repeat(&mut out.split, galaxy.split.into(), count);
+        repeat(&mut out.brick, brick_key, count);
+        repeat(&mut out.positions[0], galaxy.ra, count);
+        repeat(&mut out.positions[1], galaxy.dec, count);
+        for (column, mag) in out.mags.iter_mut().zip(galaxy.mags) {
+            repeat(column, mag, count);
+        }
+        repeat(&mut out.conditions[0], brick.psfsize_r, count);
+        repeat(&mut out.conditions[1], brick.psfdepth_r, count);
+        repeat(&mut out.ebv, brick.ebv, count);
+        repeat(&mut out.bins[0], brick.psf_bin.into(), count);
+        repeat(&mut out.bins[1], brick.depth_bin.into(), count);
+        repeat(&mut out.is_control, control.into(), count);
     }
 
     fn finish(&self, c: Columns) -> Result<RecordBatch, Error> {
@@ -287,10 +342,18 @@ fn frozen(seed: i64, theta_e: f64) -> [f64; 8] {
 }
 
 fn hex_into(digest: &[u8], out: &mut Vec<u8>) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for &byte in digest {
-        out.extend_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
-    }
+    /// Every byte in two digits.
+    const BYTES: [[u8; 2]; 256] = {
+        let digits = b"0123456789abcdef";
+        let mut bytes = [[0; 2]; 256];
+        let mut i = 0;
+        while i < 256 {
+            bytes[i] = [digits[i >> 4], digits[i & 15]];
+            i += 1;
+        }
+        bytes
+    };
+    out.extend(digest.iter().flat_map(|&byte| BYTES[usize::from(byte)]));
 }
 
 #[cfg(test)]

@@ -39,6 +39,33 @@ pub enum Ranking {
     SparkMurmur3,
 }
 
+impl Ranking {
+    /// The rank of a galaxy; of a stratum the smallest are taken.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorClass::Usage`] for Spark's order and a seed that does not fit its 32 bits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use coaddkit_manifest::negatives::Ranking;
+    ///
+    /// assert_eq!(Ranking::SparkMurmur3.rank("0001m002_17", 42)?, 954_664_302);
+    /// # Ok::<(), coaddkit_manifest::Error>(())
+    /// ```
+    #[inline]
+    pub fn rank(self, galaxy_id: &str, seed: i64) -> Result<u64, Error> {
+        match self {
+            Self::Xxh3 => Ok(SeededHash::new(seed).text(galaxy_id)),
+            Self::SparkMurmur3 => match i32::try_from(seed) {
+                Ok(literal) => Ok(spark_rank(galaxy_id, literal).unsigned_abs()),
+                Err(_) => Err(Error::usage(format!("seed {seed} does not fit the 32 bits of Spark's hash"))),
+            },
+        }
+    }
+}
+
 /// Draws negatives for positives: so many for each, by class of exposures and type, in the ratio of N1 and N2.
 ///
 /// Of each stratum the galaxies of the smallest rank are taken; so the sample does not depend on the order or number of
@@ -266,13 +293,8 @@ impl Draw {
                 .map(|s| Candidates { n1: BottomK::new(size(s.target)), n2: BottomK::new(size(s.n2_target)) })
                 .collect(),
         };
-        let (hash, literal) = (SeededHash::new(self.seed()), self.seed() as i32);
-        if self.ranking == Ranking::SparkMurmur3 && i64::from(literal) != self.seed() {
-            return Err(Error::usage(format!(
-                "seed {} does not fit the 32 bits of Spark's hash",
-                self.seed()
-            )));
-        }
+        let seed = self.seed();
+        self.ranking.rank("", seed)?;
         let step = |pass: &mut Pass, rows: &Rows| {
             let [ids, bins, kinds, pools] = [0, 1, 2, 3].map(|i| rows.batch.column(i).as_string::<i32>());
             pass.rows += rows.batch.num_rows() as u64;
@@ -288,10 +310,7 @@ impl Draw {
                     }
                 }
                 let id = ids.value(row);
-                let rank = match self.ranking {
-                    Ranking::Xxh3 => hash.text(id),
-                    Ranking::SparkMurmur3 => spark_rank(id, literal).unsigned_abs(),
-                };
+                let rank = self.ranking.rank(id, seed)?;
                 let candidates = &mut pass.strata[last];
                 let heap = match pools.value(row) {
                     "N1" => &mut candidates.n1,

@@ -16,7 +16,7 @@ use super::rows::{Labels, Rows, SUBSETS, magnitude};
 use super::schema::NEGATIVE_POOL;
 use super::sweep::{Chunk, OPTIONAL, Sweep, number, type_bin};
 use crate::provenance::{code, sha256};
-use crate::{Error, Input, Layout, Progress, Provenance, Source, TableWriter, publish};
+use crate::{Error, Field, Input, Kind, Layout, Progress, Provenance, Source, TableWriter, publish};
 
 /// Rows of a row group.
 const GROUP: usize = 1 << 17;
@@ -293,11 +293,10 @@ impl Rules<'_> {
         }
         let mut counts = PoolCounts::default();
         let mut rows = Rows::default();
-        let layout = Layout {
-            distinct: vec!["galaxy_id", "ra", "dec", "row_index", "objid"],
-            sorted_by: Vec::new(),
-            ..Layout::default()
-        };
+        let measured = NEGATIVE_POOL.fields().iter().filter(|field| field.kind() == Kind::Float32);
+        let mut distinct = vec!["galaxy_id", "ra", "dec", "row_index", "objid"];
+        distinct.extend(measured.map(Field::name));
+        let layout = Layout { distinct, ..Layout::default() };
         let provenance = Provenance::new()
             .with("coaddkit.fingerprint", self.fingerprint.as_str())
             .with("coaddkit.config_sha256", self.pool.config.sha256())

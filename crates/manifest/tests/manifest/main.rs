@@ -2,6 +2,7 @@
 
 mod injection;
 mod negatives;
+mod schemas;
 mod tables;
 
 use std::path::{Path, PathBuf};

@@ -90,7 +90,10 @@ pub fn run(args: &Args) -> Exit {
     run.extra.insert("sample".to_owned(), json!(drawn));
     if !common.quiet {
         print(&(summary(&drawn) + &gates(&drawn.validation)));
-        print(&format!("\n  sample  {}\n  report  {}\n", args.out.display(), folder.display()));
+        if drawn.written {
+            print(&format!("\n  sample  {}", args.out.display()));
+        }
+        print(&format!("\n  report  {}\n", folder.display()));
     }
     run.end(common, exit)
 }
