@@ -1,6 +1,6 @@
 //! `cargo xtask peers`: the same work by us and by others, in interleaved rounds, into `benches/record/`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::{Done, Stop, files, tools};
 
@@ -125,6 +125,11 @@ fn time(contenders: Vec<Contender>, rounds: &Rounds<'_>) -> Result<Vec<Timed>, S
         timed.push(Timed { contender, answer, rounds: run, least_rss, failed });
     }
     Ok(timed)
+}
+
+/// A binary as `cargo build --release` leaves it.
+fn program(name: &str) -> PathBuf {
+    files::target().join("release").join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
 /// The sum of the numbers that the mark stands before in the output of a program.

@@ -76,15 +76,15 @@ impl Place {
         Ok(files::target().join("release/desi-tiles"))
     }
 
-    /// Writes pixels, by an optimised build of this program, unless they are there.
+    /// Writes pixels, unless they are there.
     fn pixels(&self, name: &str, pixels: usize, targets: usize) -> Result<PathBuf, String> {
         let folder = self.data.join(name);
         let inventory = folder.join(DESI_INVENTORY);
         if !inventory.exists() {
-            let mut cargo = tools::cargo();
-            cargo.args(["run", "--release", "--quiet", "-p", "xtask", "--", "desi"]).arg(&folder);
             let numbers = [pixels, targets].map(|n| n.to_string());
-            tools::succeed(cargo.args(["--pixels", &numbers[0], "--targets", &numbers[1]]))?;
+            let mut generator = tools::own()?;
+            generator.arg("desi").arg(&folder).args(["--pixels", &numbers[0], "--targets", &numbers[1]]);
+            tools::succeed(&mut generator)?;
         }
         Ok(folder)
     }

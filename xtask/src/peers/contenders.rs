@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::machine::{our_version, version};
 use super::{Contender, Expected};
-use crate::{files, oracle, tools};
+use crate::{files, tools};
 
 /// A cut of another shape over the same six columns: speed must not be a property of the preset.
 const OTHER_CUT: &str = "demag(flux_r) - demag(flux_w1) > 1.4 & demag(flux_z) < 20.7 \
@@ -148,7 +148,7 @@ impl Built {
 fn ours() -> Result<PathBuf, String> {
     let args = ["build", "--release", "-p", "coaddkit-examples", "--bin", "lrg-density"];
     tools::succeed(tools::cargo().args(args))?;
-    Ok(oracle::binary("lrg-density"))
+    Ok(super::program("lrg-density"))
 }
 
 /// Versions of Python and of its readers.

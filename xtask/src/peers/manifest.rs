@@ -6,8 +6,7 @@ use coaddkit_testkit::Sweep;
 
 use super::machine::{self, our_version};
 use super::record::{self, Page, Target, cpu, rss, wall};
-use super::{Contender, Expected, Rounds, Timed, time};
-use crate::oracle::binary;
+use super::{Contender, Expected, Rounds, Timed, program, time};
 use crate::{files, tools};
 
 const SCRIPT: &str = "benches/peers/manifest.py";
@@ -38,7 +37,7 @@ pub fn run(quick: bool) -> Result<(), String> {
     };
     build("coaddkit-benches", &["peer-manifest"])?;
     build("coaddkit-examples", &["injection-manifest", "negative-sampling"])?;
-    let job = Job { program: binary("peer-manifest"), data: data.clone(), rounds: if quick { 1 } else { 3 } };
+    let job = Job { program: program("peer-manifest"), data: data.clone(), rounds: if quick { 1 } else { 3 } };
 
     let (mut rows, mut notes, mut targets, mut commands) = (String::new(), vec![], vec![], vec![]);
     let timed = job.stratified(quick, &mut notes)?;
@@ -182,7 +181,7 @@ impl Job {
     /// The published configuration with its own limit, or a deeper one that lets through the share of a deep survey.
     fn pool(&self, limit: f64) -> Result<Timed, String> {
         let mut argv =
-            vec![binary("negative-sampling").display().to_string(), "pool".into(), "--sweeps".into()];
+            vec![program("negative-sampling").display().to_string(), "pool".into(), "--sweeps".into()];
         for k in 0..SWEEP.1 {
             let sweep = self.made(&format!("sweep-{k}.fits"), |path| {
                 let made = Sweep::new(k, SWEEP.0 as usize).write(path);
@@ -222,7 +221,7 @@ impl Job {
         let [config, out] =
             [survey.join("stage.toml"), self.data.join("manifests-out")].map(|p| p.display().to_string());
         let argv = [
-            &binary("injection-manifest").display().to_string(),
+            &program("injection-manifest").display().to_string(),
             "build",
             "--config",
             &config,
@@ -246,7 +245,7 @@ impl Job {
             let positives = self.data.join("positives.csv");
             std::fs::rename(path.with_extension("positives.csv"), positives).map_err(|e| e.to_string())
         })?;
-        let mut argv = vec![binary("negative-sampling").display().to_string(), "sample".into()];
+        let mut argv = vec![program("negative-sampling").display().to_string(), "sample".into()];
         let config = files::root().join("examples/configs/negative_sampling_v1.yaml");
         for (option, value) in [
             ("--pool", pool),

@@ -6,7 +6,7 @@ use super::contenders::{self, names};
 use super::machine::{self, version};
 use super::record::{self, Page, Target, cpu, rss, wall};
 use super::{Contender, Expected, Rounds, Timed, time};
-use crate::{files, oracle, tools};
+use crate::{files, tools};
 
 /// Exposures of the comparison.
 const EXPOSURES: usize = 2;
@@ -65,7 +65,7 @@ fn data(dir: &Path) -> Result<PathBuf, String> {
     if !out.exists() {
         let part = dir.join("raws-part");
         std::fs::create_dir_all(&part).map_err(|e| format!("{}: {e}", part.display()))?;
-        let mut command = tools::command(oracle::binary("raw-archive"));
+        let mut command = tools::command(super::program("raw-archive"));
         command.arg("miniature").arg(&part).args(["--size", "2160,4146", "--exposures"]);
         tools::succeed(command.arg(EXPOSURES.to_string()))?;
         std::fs::rename(part.join("archive"), &out).map_err(|e| format!("{}: {e}", out.display()))?;
@@ -81,7 +81,7 @@ fn exposures(dir: &Path) -> Result<Vec<PathBuf>, String> {
 /// Everybody, ours first, and the absent with the reason.
 fn contenders(data: &Path, dir: &Path) -> (Vec<Contender>, Vec<String>) {
     let (mut list, mut absent) = (Vec::new(), Vec::new());
-    let ours = oracle::binary("raw-archive").display().to_string();
+    let ours = super::program("raw-archive").display().to_string();
     let script =
         format!(r#""$1" check "$2" --quiet --force --threads "$3" --out "$4" && echo whole={EXPOSURES}"#);
     for (name, threads) in [(names::OURS, "1"), (names::TWO_THREADS, "2")] {

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use coaddkit_cache::{Band, BrickList, BrickListError, CacheError, CoaddCache, FileSet, Thresholds};
-use coaddkit_examples::{Common, Depth, Exit, MoveArgs, destination, exit_of_error};
+use coaddkit_examples::{Common, Depth, Exit, MoveArgs, destination, exit_of_error, folder};
 use coaddkit_sky::BrickName;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -185,8 +185,8 @@ pub fn files(bands: &str) -> Result<FileSet, Refused> {
 /// The cache at an address.
 pub fn cache(address: &str, no_sign_request: bool) -> Result<CoaddCache, Refused> {
     let place = destination(address, no_sign_request).map_err(|e| (exit_of_error(&e), e.to_string()))?;
-    if place.as_folder().is_some_and(|folder| folder.exists() && !folder.is_dir()) {
-        return Err((Exit::Usage, format!("--cache {address} is a file, not a folder")));
+    if let Some(why) = place.as_folder().and_then(|path| folder(&path.to_string_lossy()).err()) {
+        return Err((Exit::Usage, format!("--cache {address}: {why}")));
     }
     CoaddCache::new(place).map_err(refused)
 }
