@@ -107,7 +107,7 @@ pub struct Common {
     /// Threads to use, up to 1024; 0 means one a core
     #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u16).range(..=1024))]
     pub threads: u16,
-    /// Replace what an earlier run wrote. Jobs that always compute anew, as this one, replace it anyway
+    /// Replace what an earlier run wrote; jobs that make one file or print a table replace it anyway
     #[arg(long)]
     pub force: bool,
     /// Also write the report of the run to DIR/report.json

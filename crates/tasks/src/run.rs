@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::check::check_of;
-use crate::ledger::Ledger;
+use crate::ledger::{self, Ledger};
 use crate::view::{Partials, Standing};
 use crate::{Done, Error, ErrorKind, Job, Partial, Plan, Record, Shard, State, Summary, workers};
 
@@ -78,6 +78,7 @@ impl Runner {
         progress: &impl Progress,
     ) -> Result<Summary, Error> {
         plan.enter(&self.folder)?;
+        same_shards(&self.folder, self.shard)?;
         let (ledger, reading) = Ledger::open(&self.folder, self.shard, &plan.key().digest())?;
         let partials = Partials::of(&self.folder, self.shard)?;
         let stand = |k: usize| {
@@ -126,6 +127,16 @@ impl Runner {
             *summary.counts.entry(word.to_owned()).or_default() += 1;
         }
     }
+}
+
+/// A folder is worked through in one number of shards: of another, each unit would be done again, and counted twice.
+fn same_shards(folder: &Path, shard: Shard) -> Result<(), Error> {
+    let of = |path: &PathBuf| Shard::of_stem(path.file_stem()?.to_str()?);
+    let other = ledger::all(folder)?.iter().filter_map(of).find(|other| other.count() != shard.count());
+    other.map_or(Ok(()), |other| {
+        let what = format!("this folder is worked through in {} shards, and this is {shard}", other.count());
+        Err(Error::usage(folder.display(), what))
+    })
 }
 
 struct Shared {

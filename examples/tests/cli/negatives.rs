@@ -108,7 +108,7 @@ fn from_sweeps_to_a_sample_that_may_be_used() {
     let many = sample_by("many.yaml", "many.parquet", &[]);
     assert_eq!(many.code, 65, "{}", many.stderr);
     assert!(many.stderr.contains("nothing is written to many.parquet"), "{}", many.stderr);
-    assert!(!many.stdout.contains("sample  many") && many.stdout.contains("report  many.validation"));
+    assert!(!many.stdout.contains("sample  many") && many.stdout.contains("report  many.refused"));
     assert!(!dir.path().join("many.parquet").exists());
 
     let valid = negatives(

@@ -152,7 +152,7 @@ impl Build {
         let stage = self.stage_config(&plans, &inputs);
         // What the bytes of the manifests depend on.
         let fingerprint = sha256(stage["fingerprint"].to_string().as_bytes());
-        self.may_write(out, &plans, &fingerprint)?;
+        let left = self.may_write(out, &plans, &fingerprint)?;
 
         let Inputs { parent, bricks, selections, .. } = &inputs;
         let sampler = Sampler {
@@ -234,6 +234,9 @@ impl Build {
         };
         let stage = finished(stage, &built, &fingerprint);
         publish(&out.join("_stage_config.json"), |file| writeln!(file, "{stage:#}"))?;
+        for folder in left {
+            std::fs::remove_dir_all(&folder).map_err(|e| Error::io(&folder, &e))?;
+        }
         Ok(built)
     }
 
@@ -329,8 +332,9 @@ impl Build {
         })
     }
 
-    /// What is there stays, unless the same inputs and configuration made it or the caller says so.
-    fn may_write(&self, out: &Path, plans: &[Plan], fingerprint: &str) -> Result<(), Error> {
+    /// What is there stays, unless the same inputs and configuration made it or the caller says so: then these are the
+    /// folders of experiments that are none of this configuration's.
+    fn may_write(&self, out: &Path, plans: &[Plan], fingerprint: &str) -> Result<Vec<PathBuf>, Error> {
         for id in plans.iter().flat_map(|plan| self.experiments(plan).map(|(_, _, id)| id)) {
             let folder = out.join("manifests").join(&id);
             if folder.join("_SUCCESS").exists() && !self.replace() && !marked(&folder, fingerprint) {
@@ -339,7 +343,17 @@ impl Build {
                 return Err(Error::usage(what).at(&folder));
             }
         }
-        Ok(())
+        let ids: BTreeSet<String> =
+            plans.iter().flat_map(|plan| self.experiments(plan).map(|(_, _, id)| id)).collect();
+        let mut left = experiments(&out.join("manifests"))?;
+        left.retain(|folder| !ids.contains(&*folder.file_name().unwrap_or_default().to_string_lossy()));
+        match left.first() {
+            Some(folder) if !self.replace() => {
+                let what = "an experiment of another configuration is there; force removes it";
+                Err(Error::usage(what).at(folder))
+            }
+            _ => Ok(left),
+        }
     }
 
     fn tier<'a>(
@@ -450,13 +464,27 @@ impl Build {
     }
 }
 
+/// Folders with manifests of ours, in order.
+fn experiments(manifests: &Path) -> Result<Vec<PathBuf>, Error> {
+    let entries = match std::fs::read_dir(manifests) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(|e| Error::io(manifests, &e))?,
+    };
+    let folders = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut ours: Vec<PathBuf> = folders.filter(|folder| marker(folder)["fingerprint"].is_string()).collect();
+    ours.sort_unstable();
+    Ok(ours)
+}
+
+/// What the marker of a manifest says; nothing if it is none of ours.
+fn marker(folder: &Path) -> Value {
+    let bytes = std::fs::read(folder.join("_SUCCESS")).ok();
+    bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+}
+
 /// Whether a folder holds a whole manifest of this fingerprint.
 fn marked(folder: &Path, fingerprint: &str) -> bool {
-    let body: Value = std::fs::read(folder.join("_SUCCESS"))
-        .ok()
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-        .unwrap_or_default();
-    body["fingerprint"] == fingerprint && folder.join("part-00000.parquet").is_file()
+    marker(folder)["fingerprint"] == fingerprint && folder.join("part-00000.parquet").is_file()
 }
 
 fn finished(mut stage: Value, built: &Built, fingerprint: &str) -> Value {

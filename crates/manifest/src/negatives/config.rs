@@ -368,6 +368,9 @@ impl Compat {
     }
 }
 
+/// Morphologies that the Tractor fits, in any release.
+const TYPES: [&str; 8] = ["PSF", "REX", "EXP", "DEV", "SER", "COMP", "SIMP", "DUP"];
+
 impl SamplingConfig {
     /// Reads a YAML file, or a TOML file with the same keys (`.toml`).
     ///
@@ -443,6 +446,10 @@ impl SamplingConfig {
         if let Some(twice) = twice(&n1.galaxy_types) {
             return Err(bad("negative_pools.pool_n1.galaxy_types", format_args!("has {twice} twice")));
         }
+        if let Some(unknown) = n1.galaxy_types.iter().find(|t| !TYPES.contains(&t.as_str())) {
+            let what = format_args!("has {unknown}, which is no type of the Tractor: {}", TYPES.join(", "));
+            return Err(bad("negative_pools.pool_n1.galaxy_types", what));
+        }
         if !n1.z_mag_limit.is_finite() {
             return Err(bad("negative_pools.pool_n1.z_mag_limit", "is no finite number"));
         }
@@ -451,6 +458,10 @@ impl SamplingConfig {
         }
         let bins = &n1.nobs_z_bins;
         let ascend = bins.iter().all(|[from, to]| from <= to) && bins.windows(2).all(|w| w[0][1] < w[1][0]);
+        if let Some(w) = bins.windows(2).find(|w| w[0][1] < w[1][0] && w[0][1] + 1 != w[1][0]) {
+            let what = format_args!("leaves out {}, so galaxies would be in no class", w[0][1] + 1);
+            return Err(bad("negative_pools.pool_n1.nobs_z_bins", what));
+        }
         if bins.is_empty() || !ascend {
             return Err(bad(
                 "negative_pools.pool_n1.nobs_z_bins",
@@ -525,7 +536,8 @@ impl std::str::FromStr for SamplingConfig {
             return Err(Error::new(ErrorClass::BadData, what));
         };
         let value = json(document, "")?;
-        let config: Self = serde_json::from_value(value).map_err(|e| Error::new(ErrorClass::BadData, e))?;
+        let config: Self = serde_path_to_error::deserialize(value)
+            .map_err(|e| Error::new(ErrorClass::BadData, format_args!("{}: {}", e.path(), e.inner())))?;
         config.checked()
     }
 }

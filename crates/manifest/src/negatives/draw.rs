@@ -1,6 +1,6 @@
 //! From the pool to a sample.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,9 +9,10 @@ use arrow_array::types::Int32Type;
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
 use arrow_select::interleave::interleave;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::config::SamplingConfig;
+use super::pool::products;
 use super::positives::read_positions;
 use super::schema::{NEGATIVE_POOL, NEGATIVE_SAMPLE};
 use super::spark::spark_rank;
@@ -176,6 +177,9 @@ impl Draw {
         if pool.is_dir() && !pool.join("_SUCCESS").exists() && !self.incomplete {
             let what = "has no _SUCCESS: not all sweeps are in it, and a sample would be another one";
             return Err(Error::new(ErrorClass::Missing, what).at(pool));
+        }
+        if !self.incomplete {
+            is_as_marked(pool)?;
         }
         let source = Source::open(pool)?;
         let known = Source::open(positives)?;
@@ -394,6 +398,23 @@ impl Draw {
         writer.write_groups(groups.len(), |group| Ok(groups[group].clone()))?;
         writer.finish()?;
         Ok(())
+    }
+}
+
+/// Whether a pool of ours has the files that its marker names, and no other. Markers of other writers name none.
+fn is_as_marked(pool: &Path) -> Result<(), Error> {
+    let Ok(text) = std::fs::read_to_string(pool.join("_SUCCESS")) else { return Ok(()) };
+    let marker: Value = serde_json::from_str(&text).unwrap_or_default();
+    let Some(files) = marker["files"].as_array() else { return Ok(()) };
+    let named: BTreeSet<&str> = files.iter().filter_map(|file| file["name"].as_str()).collect();
+    let there = products(pool)?;
+    let there: BTreeSet<&str> = there.iter().map(String::as_str).collect();
+    if let Some(other) = there.difference(&named).next() {
+        return Err(Error::bad(pool, format!("{other} is there, but _SUCCESS does not name it")));
+    }
+    match named.difference(&there).next() {
+        Some(lost) => Err(Error::bad(pool, format!("_SUCCESS names {lost}, which is not there"))),
+        None => Ok(()),
     }
 }
 

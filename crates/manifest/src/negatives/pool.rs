@@ -153,6 +153,7 @@ impl Pool {
             .collect::<Result<Vec<_>, Error>>()?;
         let rules = self.rules(&positions, &inputs)?;
         std::fs::create_dir_all(out).map_err(|e| Error::io(out, &e))?;
+        self.clear(out, sweeps)?;
         let marker = out.join("_SUCCESS");
         match std::fs::remove_file(&marker) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Error::io(out, &e)),
@@ -202,6 +203,30 @@ impl Pool {
         }
         report.sweeps = reports;
         Ok(report)
+    }
+
+    /// A pool is of the sweeps asked for: what an earlier run made of others would be in every sample.
+    fn clear(&self, out: &Path, sweeps: &[PathBuf]) -> Result<(), Error> {
+        let made: std::collections::BTreeSet<String> = sweeps.iter().map(|path| product(path)).collect();
+        let mut others = products(out)?;
+        // What somebody else has put there is theirs.
+        others.retain(|name| !made.contains(name) && is_product(&out.join(name)));
+        if self.force {
+            return others.iter().try_for_each(|name| {
+                let path = out.join(name);
+                std::fs::remove_file(&path).map_err(|e| Error::io(&path, &e))
+            });
+        }
+        match &others[..] {
+            [] => Ok(()),
+            [first, ..] => {
+                let what = format!(
+                    "has the products of {} other sweeps, {first} first; force removes them",
+                    others.len()
+                );
+                Err(Error::usage(what).at(out))
+            }
+        }
     }
 
     fn rules(&self, positions: &[SkyCoord], inputs: &[Input]) -> Result<Rules<'_>, Error> {
@@ -271,6 +296,26 @@ impl Pool {
         }
         alerts
     }
+}
+
+/// Whether a file is what a pool has of a sweep.
+fn is_product(path: &Path) -> bool {
+    let metadata = Source::open(path).and_then(|source| source.metadata());
+    metadata.is_ok_and(|pairs| pairs.iter().any(|(key, _)| key == "coaddkit.sweep"))
+}
+
+/// The names of the Parquet files in a folder, in order.
+pub(super) fn products(folder: &Path) -> Result<Vec<String>, Error> {
+    let at = |e: std::io::Error| Error::io(folder, &e);
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(at)? {
+        let name = entry.map_err(at)?.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".parquet") && !name.starts_with(['.', '_']) {
+            names.push(name);
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
 }
 
 impl Rules<'_> {

@@ -93,7 +93,8 @@ impl MatchPositives {
     ///
     /// # Errors
     ///
-    /// When a catalogue cannot be read, or all sweeps fail, or nothing matches, or the file cannot be written.
+    /// When a catalogue cannot be read, or all sweeps fail, or nothing matches, or the file cannot be written. Where some
+    /// sweeps fail, no file is written, and [`Matched::failed`] says which and why.
     pub fn run(
         &self,
         sweeps: &[PathBuf],
@@ -134,7 +135,10 @@ impl MatchPositives {
         if found.is_empty() {
             return Err(Error::new(ErrorClass::BadData, "no positive is near a row of the sweeps"));
         }
-        self.write(out, &positions, &found)?;
+        // Without the rows of a sweep, every sample would be another one.
+        if matched.failed.is_empty() {
+            self.write(out, &positions, &found)?;
+        }
         Ok(matched)
     }
 

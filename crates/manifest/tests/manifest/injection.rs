@@ -403,6 +403,15 @@ fn what_is_there_is_not_replaced_by_accident() {
     forced.force = true;
     assert!(!forced.run(&out, &()).unwrap().experiments[0].skipped);
     assert!(std::fs::read(&path).unwrap() != bytes);
+    // A tier that is asked for no more would be counted with the others.
+    let fewer = "[tiers.grid]\n";
+    let refused = build(dir.path(), fewer, &out).unwrap_err();
+    assert!(refused.to_string().contains("force removes it") && path.exists(), "{refused}");
+    let mut forced = Build::new(config(dir.path(), fewer));
+    forced.force = true;
+    let built = forced.run(&out, &()).unwrap();
+    let ids: Vec<&str> = built.experiments.iter().map(|e| e.experiment_id.as_str()).collect();
+    assert_eq!(crate::names(&out.join("manifests")), ids);
 }
 
 #[test]

@@ -114,13 +114,24 @@ fn doubled_and_foreign_shards_are_refused_by_name() {
     std::fs::remove_file(&copy).unwrap();
     assert_eq!(merge::<Names>(dir.path()).unwrap().partial.0, names(6));
 
-    // Somebody ran it with another number of shards as well.
-    Runner::new(dir.path()).shard(Shard::new(4, 5).unwrap()).run(&Does(named), &plan, &()).unwrap();
+    // Somebody wants another number of shards, and somebody brings one along.
+    let fifth = |dir: &std::path::Path| {
+        Runner::new(dir).shard(Shard::new(4, 5).unwrap()).run(&Does(named), &plan, &())
+    };
+    let error = fifth(dir.path()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    assert!(error.what().contains("worked through in 3 shards, and this is shard 4 of 5"), "{error}");
+    assert_eq!(merge::<Names>(dir.path()).unwrap().partial.0, names(6));
+    let other = tempfile::tempdir().unwrap();
+    fifth(other.path()).unwrap();
+    let name = "parts/shard-00004-of-00005.ledger";
+    std::fs::copy(other.path().join(name), dir.path().join(name)).unwrap();
     let error = merge::<Names>(dir.path()).unwrap_err();
     assert!(error.what().contains("shard 4 of 5 among shards of 3"), "{error}");
 
     // A ledger of another run, put here by hand.
-    let other = tempfile::tempdir().unwrap();
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    Runner::new(dir.path()).run(&Does(named), &plan, &()).unwrap();
     Runner::new(other.path()).run(&Does(named), &self::plan(7), &()).unwrap();
     std::fs::copy(ledger(other.path()), ledger(dir.path())).unwrap();
     let error = Runner::new(dir.path()).run(&Does(named), &plan, &()).unwrap_err();

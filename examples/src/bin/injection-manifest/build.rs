@@ -1,4 +1,4 @@
-use coaddkit_examples::{Common, Exit, Run, StepBar, Table, print, timestamp};
+use coaddkit_examples::{Common, Exit, Run, StepBar, Table, folder, print, timestamp};
 use coaddkit_manifest::Error;
 use coaddkit_manifest::injection::{Build, Built, StageConfig};
 use serde_json::json;
@@ -10,7 +10,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// Where the manifests go
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = folder)]
     out: PathBuf,
     /// Refuse before any work if more tasks than this may come out
     #[arg(long, default_value_t = 30_000_000, value_name = "N")]
@@ -86,7 +86,9 @@ fn summary(built: &Built, args: &Args) -> String {
     }
     let short = match built.shortfalls.len() {
         0 => String::new(),
-        n => format!("  {n} selection sets and splits have fewer galaxies than asked for; see the report\n"),
+        n => format!(
+            "  {n} selection sets and splits have fewer galaxies than asked for: counts.shortfalls of _stage_config.json\n"
+        ),
     };
     format!("{table}\n{parent}\n{short}  manifests  {}\n", args.out.display())
 }

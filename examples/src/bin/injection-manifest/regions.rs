@@ -1,4 +1,4 @@
-use coaddkit_examples::{Common, Exit, Run, Table, print};
+use coaddkit_examples::{Common, Exit, Run, Table, folder, print};
 use coaddkit_manifest::injection::RegionRules;
 use serde_json::json;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     counts: PathBuf,
     /// Where the tables go
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = folder)]
     out: PathBuf,
     /// Largest reddening E(B-V) of a brick
     #[arg(long, value_name = "MAG", default_value_t = 0.12)]

@@ -1,4 +1,4 @@
-use coaddkit_examples::{Common, Exit, Run, StepBar, Table, local_sweeps, print, say, timestamp};
+use coaddkit_examples::{Common, Exit, Run, StepBar, Table, folder, local_sweeps, print, say, timestamp};
 use coaddkit_manifest::negatives::{Compat, FILTERS, Pool, PoolReport, SamplingConfig};
 use serde_json::json;
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// Where the pool goes: one Parquet file a sweep
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = folder)]
     out: PathBuf,
     /// Classes and splits as the published job of that day ran them: 2026-02-07 or 2026-02-09
     #[arg(long, value_name = "DAY", value_parser = compat)]

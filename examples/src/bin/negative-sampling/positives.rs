@@ -1,4 +1,4 @@
-use coaddkit_examples::{Common, Exit, Run, StepBar, local_sweeps, print, say};
+use coaddkit_examples::{Common, Exit, Run, StepBar, local_sweeps, new_file, print, say};
 use coaddkit_manifest::negatives::{MatchPositives, SamplingConfig};
 use serde_json::json;
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// The file to write (Parquet)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = new_file)]
     out: PathBuf,
     /// Largest distance of a catalogue row, in arcsec
     #[arg(long, value_name = "ARCSEC", default_value_t = 1.0)]
@@ -63,7 +63,9 @@ pub fn run(args: &Args) -> Exit {
     run.extra.insert("matched".to_owned(), json!(matched));
     if !common.quiet {
         let (all, path) = (matched.positives, args.out.display());
-        print(&format!("  {} of {all} positives have a row\n  positives  {path}\n", matched.matched));
+        let written =
+            if matched.failed.is_empty() { "positives " } else { "not written, since sweeps failed:" };
+        print(&format!("  {} of {all} positives have a row\n  {written} {path}\n", matched.matched));
     }
     run.end(common, exit)
 }

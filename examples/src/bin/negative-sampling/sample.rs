@@ -1,5 +1,5 @@
 use crate::validate::{failures, gates};
-use coaddkit_examples::{Common, Exit, Run, StepBar, Table, print, say, timestamp};
+use coaddkit_examples::{Common, Exit, Run, StepBar, Table, new_file, print, say, timestamp};
 use coaddkit_manifest::negatives::{Draw, Drawn, Ranking, SamplingConfig};
 use serde_json::json;
 use std::path::PathBuf;
@@ -15,8 +15,8 @@ pub struct Args {
     /// The configuration (YAML; TOML if it ends in .toml)
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// The sample (Parquet); its report goes beside it, into FILE.validation
-    #[arg(long, value_name = "FILE")]
+    /// The sample (Parquet); its report goes beside it, into NAME.validation, or NAME.refused
+    #[arg(long, value_name = "FILE", value_parser = new_file)]
     out: PathBuf,
     /// Seed of the sample instead of the configuration's hash_seed; never moves the splits
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
@@ -64,7 +64,8 @@ pub fn run(args: &Args) -> Exit {
         Ok(drawn) => drawn,
         Err(e) => return run.refuse(common, e.class().into(), &e.to_string()),
     };
-    let folder = args.out.with_extension("validation");
+    // What is said of a sample that was refused does not replace what was said of the one that is there.
+    let folder = args.out.with_extension(if drawn.written { "validation" } else { "refused" });
     if let Err(e) = drawn.validation.write(&folder) {
         return run.refuse(common, e.class().into(), &e.to_string());
     }

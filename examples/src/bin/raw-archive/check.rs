@@ -349,6 +349,14 @@ fn report(
         Table::number(done),
         Table::number(summary.units as u64)
     ));
+    for (count, what) in [
+        ("quarantined", "of the list are in quarantine and have not come again (refetch.csv names them)"),
+        ("unreadable", "could not be looked at"),
+    ] {
+        if let Some(&n) = run.counts.get(count).filter(|n| **n > 0) {
+            text.push_str(&format!("  {} {what}\n", Table::number(n)));
+        }
+    }
     if args.quarantine.is_some() {
         let kept = quarantine_dir(&args.dir, args.quarantine.clone().flatten().as_deref());
         text.push_str(&format!("  {} moved to {}\n", Table::number(apart.len() as u64), kept.display()));

@@ -336,6 +336,65 @@ fn positives_get_the_strata_of_their_rows() {
     assert!(apart.values().iter().all(|a| (a - 0.5).abs() < 1e-6));
 }
 
+/// Without the rows of one sweep the strata would be others.
+#[test]
+fn positives_are_written_when_every_sweep_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = sweeps(dir.path(), 500);
+    let out = dir.path().join("pool");
+    pool(deep(""), &files, &no_lenses(dir.path()), &out);
+    let (ra, dec) = (reals(&out, "ra")[0], reals(&out, "dec")[0]);
+    let lenses = file(dir.path(), "lenses.csv", &format!("RA,DEC\n{ra:?},{dec:?}\n"));
+    let bytes = std::fs::read(&files[1]).unwrap();
+    std::fs::write(&files[1], &bytes[..bytes.len() / 2]).unwrap();
+    let matched = dir.path().join("matched.parquet");
+    let job = MatchPositives { config: deep(""), radius_arcsec: 1.0 };
+    let report = job.run(&files, &[lenses], &matched, &()).unwrap();
+    assert_eq!((report.sweeps, report.matched, report.failed.len()), (1, 1, 1));
+    assert!(!matched.exists());
+}
+
+/// What lies in the folder of a pool and is not of it would be in every sample.
+#[test]
+fn a_pool_is_of_the_sweeps_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let (out, positives) = survey(dir.path());
+    let files: Vec<PathBuf> = {
+        let mut all: Vec<PathBuf> =
+            std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        all.retain(|path| path.extension().is_some_and(|e| e == "fits"));
+        all.sort();
+        all
+    };
+    let lenses = no_lenses(dir.path());
+    let mut fewer = pool_of(relaxed());
+    let refused = fewer.run(&files[..1], std::slice::from_ref(&lenses), &out, &()).unwrap_err();
+    assert_eq!(refused.class(), ErrorClass::Usage);
+    assert!(
+        refused.to_string().contains("the products of 1 other sweeps, sweep-155p000-160p005.parquet"),
+        "{refused}"
+    );
+    fewer.force = true;
+    fewer.run(&files[..1], &[lenses], &out, &()).unwrap();
+    assert_eq!(names(&out), ["_SUCCESS", "sweep-150p000-155p005.parquet"]);
+    // Somebody copies another one in.
+    let own = out.join("sweep-150p000-155p005.parquet");
+    std::fs::copy(&own, out.join("other.parquet")).unwrap();
+    let sample = dir.path().join("sample.parquet");
+    let refused = draw(relaxed()).run(&out, &positives, &sample, &()).unwrap_err();
+    assert!(
+        refused.to_string().contains("other.parquet is there, but _SUCCESS does not name it"),
+        "{refused}"
+    );
+    std::fs::remove_file(out.join("other.parquet")).unwrap();
+    std::fs::remove_file(own).unwrap();
+    let refused = draw(relaxed()).run(&out, &positives, &sample, &()).unwrap_err();
+    assert!(
+        refused.to_string().contains("_SUCCESS names sweep-150p000-155p005.parquet, which is not"),
+        "{refused}"
+    );
+}
+
 #[test]
 fn mistakes_in_a_configuration_name_the_key() {
     let refused = |from: &str, to: &str, says: &str| {
@@ -347,7 +406,9 @@ fn mistakes_in_a_configuration_name_the_key() {
     refused("train: 0.70", "train: 0.75", "spatial_splits.allocations: ");
     refused("neg_pos_ratio", "neg_pos_rato", "unknown field `neg_pos_rato`");
     refused("nside: 128", "nside: 100", "spatial_splits.nside: ");
-    refused("nside: 128", "nside: large", "invalid type: string \"large\"");
+    refused("nside: 128", "nside: large", "spatial_splits.nside: invalid type: string \"large\"");
+    refused("[3, 5]", "[4, 5]", "negative_pools.pool_n1.nobs_z_bins: leaves out 3");
+    refused("DEV", "SERSIC", "negative_pools.pool_n1.galaxy_types: has SERSIC, which is no type");
     refused("[3, 5]", "[2, 5]", "negative_pools.pool_n1.nobs_z_bins: ");
     refused("sha256_modulo", "md5", "spatial_splits.hash_method: must be sha256_modulo");
     refused("12, 13]", "12, 12]", "exclusion.exclude_maskbits: has 12 twice");
