@@ -175,6 +175,17 @@ fn totals_of_the_dry_run_are_those_of_its_lines() {
         ran.stdout
     );
 
+    // The lines of the pixels are believed, and the log of a run that was killed ends within a batch.
+    let text = fs::read_to_string(&log).unwrap();
+    let wrong = text.replacen("Downloaded : 1613.64", "Downloaded : 2613.64", 1);
+    let end = wrong.find("--- Finished Batch 5/5").unwrap();
+    fs::write(dir.path().join("cut.log"), &wrong[..end]).unwrap();
+    let ran = desi(&["log-summary", "cut.log", "--json"], dir.path());
+    let report = ran.report();
+    assert!((report["batches"][1]["fits_mib"].as_f64().unwrap() - 1613.64).abs() < 0.05, "{report}");
+    assert_eq!(report["alerts"][0], "batch 2: FITS / MiB is 1613.64, and the log says 2613.64");
+    assert_eq!(report["alerts"][1], "1 batches did not come to their end, and are not counted");
+
     fs::write(dir.path().join("x.log"), "[t] [INFO] - Total FITS Downloaded : much MB\n").unwrap();
     let bad = desi(&["log-summary", "x.log"], dir.path());
     assert!(bad.code == 65 && bad.stderr.contains("line 1"), "{}", bad.stderr);

@@ -37,7 +37,8 @@ pub fn run(quick: bool) -> Result<(), String> {
     };
     build("coaddkit-benches", &["peer-manifest"])?;
     build("coaddkit-examples", &["injection-manifest", "negative-sampling"])?;
-    let job = Job { program: program("peer-manifest"), data: data.clone(), rounds: if quick { 1 } else { 3 } };
+    let job =
+        Job { program: program("peer-manifest"), data: data.clone(), rounds: if quick { 1 } else { 3 } };
 
     let (mut rows, mut notes, mut targets, mut commands) = (String::new(), vec![], vec![], vec![]);
     let timed = job.stratified(quick, &mut notes)?;

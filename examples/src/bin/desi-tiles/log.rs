@@ -32,7 +32,7 @@ const ROUNDING: f64 = 0.0075;
 fn parse(text: &str) -> Result<Parsed, String> {
     let mut parsed = Parsed { batches: Vec::new(), errors: 0, seconds: None, differences: Vec::new() };
     let (mut now, mut said_reduction, mut said_speed) = (Batch::default(), None, None);
-    let mut sums = [0.0, 0.0];
+    let (mut sums, mut open) = ([0.0, 0.0], 0_usize);
     for (number, line) in (1..).zip(text.lines()) {
         let number_in = |text: &str, unit: &str| {
             let value = text.trim().strip_suffix(unit).and_then(|text| text.trim().parse::<f64>().ok());
@@ -49,6 +49,7 @@ fn parse(text: &str) -> Result<Parsed, String> {
         let Some((_, said)) = line.split_once("] - ") else { continue };
         let said = said.trim();
         if said.starts_with("--- Starting Batch") {
+            open += 1;
             // Of a batch that did not come to its end.
             (now, sums) = (Batch::default(), [0.0, 0.0]);
         } else if let Some(rest) = said.strip_prefix("Tile ") {
@@ -88,6 +89,12 @@ fn parse(text: &str) -> Result<Parsed, String> {
             let each = ROUNDING * (1.0 + now.pixels as f64);
             differs("FITS / MiB", Some(now.fits_mib), Some(sums[0]), each);
             differs("Parquet / MiB", Some(now.parquet_mib), Some(sums[1]), each);
+            // The log's own sum is rounded once, and believed as long as its pixels do not contradict it.
+            for (said, sum) in [(&mut now.fits_mib, sums[0]), (&mut now.parquet_mib, sums[1])] {
+                if (*said - sum).abs() > each {
+                    *said = sum;
+                }
+            }
             // Of a quotient the relative errors add up, and it is rounded itself.
             let part = |of: f64| ROUNDING / of.max(ROUNDING);
             let most = ROUNDING + 100.0 * 2.0 * part(now.fits_mib);
@@ -98,6 +105,10 @@ fn parse(text: &str) -> Result<Parsed, String> {
             sums = [0.0, 0.0];
             parsed.batches.push(std::mem::take(&mut now));
         }
+    }
+    if open > parsed.batches.len() {
+        let lost = open - parsed.batches.len();
+        parsed.differences.push(format!("{lost} batches did not come to their end, and are not counted"));
     }
     if parsed.batches.is_empty() { Err("no batch came to its end".to_owned()) } else { Ok(parsed) }
 }

@@ -10,7 +10,7 @@ use crate::report::{Notes, markdown, write_beside};
 use crate::source::prune;
 use crate::which::{Which, missing, refused};
 use clap::Args as ClapArgs;
-use coaddkit_examples::{Common, Exit, Failed, Refused, Run, print, say};
+use coaddkit_examples::{Common, Exit, Failed, Refused, Run, folder, print, say};
 use coaddkit_photometry::Cut;
 use coaddkit_spectra::Spectra;
 use coaddkit_tasks::{Plan, Record, RunKey, Runner, Shard, Summary, merge, status};
@@ -27,7 +27,7 @@ pub struct Args {
     #[command(flatten)]
     which: Which,
     /// Folder of the tables, and of the account of the run
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = folder)]
     out: PathBuf,
     /// Pixels of a batch, whose files and no others are on the disk at once
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]

@@ -7,7 +7,7 @@ use crate::report::write_pixels;
 use crate::run::{counts, lacking, of_record};
 use crate::which::refused;
 use clap::Args as ClapArgs;
-use coaddkit_examples::{Common, Exit, Run, Table, print};
+use coaddkit_examples::{Common, Exit, Run, Table, new_file, print};
 use coaddkit_spectra::inspect;
 use coaddkit_tasks::{Error, ErrorKind, Output, Record, State, Status, merge, status, verify_folder};
 use serde_json::json;
@@ -27,7 +27,7 @@ pub struct MergeArgs {
     /// The folder that all shards wrote to
     folder: PathBuf,
     /// Table of all pixels: outcome, rows, sizes, path and SHA-256 of what they gave
-    #[arg(long, value_name = "CSV")]
+    #[arg(long, value_name = "CSV", value_parser = new_file)]
     out: PathBuf,
     #[command(flatten)]
     common: Common,

@@ -7,7 +7,8 @@ use crate::quarantine::{self, Quarantine};
 use clap::{Args as ClapArgs, ValueEnum};
 use coaddkit_cache::Unpublished;
 use coaddkit_examples::{
-    Common, Exit, Failed, MoveArgs, MoveBar, Refused, Run, Table, exit_of_error, exit_of_outcome, print, say,
+    Common, Exit, Failed, MoveArgs, MoveBar, Refused, Run, Table, exit_of_error, exit_of_outcome, folder,
+    print, say,
 };
 use coaddkit_fits::{Fits, Level, Severity};
 use coaddkit_transfer::{
@@ -30,7 +31,7 @@ pub struct Args {
     #[arg(long, value_name = "JSON")]
     query: Option<PathBuf>,
     /// The folder of the raw files
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = folder)]
     out: PathBuf,
     /// What becomes of a file that the list has under another name already, by its MD5
     #[arg(long, value_enum, default_value_t = Duplicates::Skip, value_name = "WHAT")]
