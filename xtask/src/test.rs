@@ -56,8 +56,8 @@ const STEPS: &[Step] = &[
     ("fitsverify", fitsverify),
     ("vectors", reference),
     ("conformance", |_| conformance::step()),
-    // The step `tests` has built them: the same profile, the same features.
-    ("binaries", |run| run.cargo(&["build", "--workspace", "--bins"]).into()),
+    // With the features of the step `tests`, which has built them: binaries, and examples.
+    ("binaries", |run| run.cargo(&["test", "--workspace", "--no-run", "--quiet"]).into()),
     ("oracle-python", |_| oracle::python()),
     ("oracle-c", |_| oracle::c()),
     ("oracle-written", |_| oracle::written()),

@@ -183,7 +183,7 @@ fn totals_of_the_dry_run_are_those_of_its_lines() {
     let ran = desi(&["log-summary", "cut.log", "--json"], dir.path());
     let report = ran.report();
     assert!((report["batches"][1]["fits_mib"].as_f64().unwrap() - 1613.64).abs() < 0.05, "{report}");
-    assert_eq!(report["alerts"][0], "batch 2: FITS / MiB is 1613.64, and the log says 2613.64");
+    assert_eq!(report["alerts"][0], "batch 2: FITS / MiB is 1613.65, and the log says 2613.64");
     assert_eq!(report["alerts"][1], "1 batches did not come to their end, and are not counted");
 
     fs::write(dir.path().join("x.log"), "[t] [INFO] - Total FITS Downloaded : much MB\n").unwrap();

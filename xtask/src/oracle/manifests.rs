@@ -42,8 +42,6 @@ pub fn spark() -> Outcome {
 
 fn ask_spark(python: PathBuf) -> Result<(), String> {
     let work = files::scratch("spark").map_err(|e| e.to_string())?;
-    let example = ["build", "--quiet", "-p", "coaddkit-manifest", "--example", "spark_ranks"];
-    tools::succeed(tools::cargo().args(example))?;
     let ranks = files::target().join("debug/examples/spark_ranks");
     let mut command = tools::command(python);
     command.arg(SPARK).arg("--ranks").arg(ranks).arg("--negatives").arg(binary("negative-sampling"));

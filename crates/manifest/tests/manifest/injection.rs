@@ -411,7 +411,7 @@ fn what_is_there_is_not_replaced_by_accident() {
     forced.force = true;
     let built = forced.run(&out, &()).unwrap();
     let ids: Vec<&str> = built.experiments.iter().map(|e| e.experiment_id.as_str()).collect();
-    assert_eq!(crate::names(&out.join("manifests")), ids);
+    assert_eq!(names(&out.join("manifests")), ids);
 }
 
 #[test]
