@@ -1,7 +1,7 @@
-use std::path::Path;
+use serde_json::Value;
 
 use crate::view::View;
-use crate::{Error, ErrorKind, Partial, State, Status};
+use crate::{Error, ErrorKind, Partial, Place, State, Status};
 
 /// The result of a run, of all its shards.
 #[derive(Debug)]
@@ -11,6 +11,8 @@ pub struct Merged<P> {
     pub partial: P,
     /// How the run stands: the units that failed or are blocked are not in the result.
     pub status: Status,
+    /// What [`Plan::about`](crate::Plan::about) said.
+    pub about: Value,
 }
 
 /// Merges what the units gave, in the order of the plan, whatever shard and whichever run gave it.
@@ -19,9 +21,9 @@ pub struct Merged<P> {
 ///
 /// A shard that has not begun or not come to its end ([`ErrorKind::Missing`]); one that is there twice, or belongs to
 /// another run or number of shards, or holds damaged results ([`ErrorKind::Data`]). The error names it.
-pub fn merge<P: Partial>(folder: &Path) -> Result<Merged<P>, Error> {
-    let view = View::of(folder)?;
-    let place = folder.display();
+pub fn merge<P: Partial>(place: impl Into<Place>) -> Result<Merged<P>, Error> {
+    let view = View::of(&place.into())?;
+    let place = view.folder.display();
     let missing = view.missing();
     if !missing.is_empty() {
         let list: Vec<_> = missing.iter().map(u32::to_string).collect();
@@ -49,5 +51,5 @@ pub fn merge<P: Partial>(folder: &Path) -> Result<Merged<P>, Error> {
             partial.merge(one);
         }
     }
-    Ok(Merged { partial, status: Status::of(&view) })
+    Ok(Merged { partial, status: Status::of(&view), about: view.plan.about })
 }

@@ -17,6 +17,7 @@ pub struct Plan<U> {
     units: Vec<U>,
     names: Vec<String>,
     key: RunKey,
+    about: Value,
 }
 
 impl<U: Display> Plan<U> {
@@ -36,7 +37,7 @@ impl<U: Display> Plan<U> {
         }
         let (names, units): (Vec<_>, Vec<_>) = named.into_iter().unzip();
         let key = with_units(key, &names);
-        Ok(Self { units, names, key })
+        Ok(Self { units, names, key, about: Value::Null })
     }
 
     /// In the order of their names.
@@ -54,35 +55,70 @@ impl<U: Display> Plan<U> {
         &self.key
     }
 
+    /// Says beside the key what those who put the parts together need to know, such as where inputs are. It decides
+    /// nothing: two runs that differ only in it are the same.
+    pub fn about(mut self, about: Value) -> Self {
+        self.about = about;
+        self
+    }
+
+    /// As a folder or a store takes it.
+    pub(crate) fn entry(&self) -> Entry<'_> {
+        Entry { key: &self.key, names: &self.names, about: &self.about }
+    }
+
     /// Puts the plan into the folder of a run, or finds that the one there is the same.
     pub(crate) fn enter(&self, folder: &Path) -> Result<(), Error> {
+        self.entry().enter(folder)
+    }
+}
+
+/// A plan without its units, on its way into a folder or a store.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry<'a> {
+    key: &'a RunKey,
+    names: &'a [String],
+    about: &'a Value,
+}
+
+impl Entry<'_> {
+    pub fn text(&self) -> String {
+        let plan = json!({
+            "format": FORMAT, "key": self.key, "digest": self.key.digest(), "about": self.about, "units": self.names,
+        });
+        format!("{plan}\n")
+    }
+
+    /// Refuses another run, by the fields that differ.
+    pub fn same(&self, there: &StoredPlan, place: impl Display) -> Result<(), Error> {
+        let differences = there.key.differences(self.key);
+        if differences.is_empty() {
+            return Ok(());
+        }
+        let list: Vec<String> = differences.iter().map(ToString::to_string).collect();
+        Err(Error::usage(place, format!("this folder holds another run: {}", list.join("; "))))
+    }
+
+    fn enter(&self, folder: &Path) -> Result<(), Error> {
         let parts = parts_of(folder);
         fs::create_dir_all(&parts).map_err(|e| Error::io(&parts, &e))?;
         if !plan_path(folder).exists() {
             self.write(folder)?;
         }
-        let there = StoredPlan::read(folder)?;
-        let differences = there.key.differences(&self.key);
-        if differences.is_empty() {
-            return Ok(());
-        }
-        let list: Vec<String> = differences.iter().map(ToString::to_string).collect();
-        let what = format!("this folder holds another run: {}", list.join("; "));
-        Err(Error::usage(folder.display(), what))
+        self.same(&StoredPlan::read(folder)?, folder.display())
     }
 
     /// Shards begin at the same moment: the first one writes, and nobody writes over it.
     fn write(&self, folder: &Path) -> Result<(), Error> {
         let (parts, path) = (parts_of(folder), plan_path(folder));
-        let text =
-            json!({"format": FORMAT, "key": self.key, "digest": self.key.digest(), "units": self.names});
+        let text = self.text();
         let write = || -> io::Result<()> {
             let mut builder = tempfile::Builder::new();
             // As any new file: the mask of the process applies.
             #[cfg(unix)]
             builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
             let mut file = builder.prefix(".plan.json.part-").tempfile_in(&parts)?;
-            writeln!(file, "{text}")?;
+            file.write_all(text.as_bytes())?;
             file.as_file().sync_all()?;
             match file.persist_noclobber(&path) {
                 Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -101,6 +137,8 @@ pub(crate) struct StoredPlan {
     format: String,
     pub key: RunKey,
     pub digest: String,
+    #[serde(default)]
+    pub about: Value,
     pub units: Vec<String>,
 }
 
@@ -137,6 +175,9 @@ pub(crate) fn parts_of(folder: &Path) -> PathBuf {
     folder.join("parts")
 }
 
-fn plan_path(folder: &Path) -> PathBuf {
-    parts_of(folder).join("plan.json")
+/// Where the plan is, below the folder.
+pub(crate) const PLAN: &str = "parts/plan.json";
+
+pub(crate) fn plan_path(folder: &Path) -> PathBuf {
+    folder.join(PLAN)
 }

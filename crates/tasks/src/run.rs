@@ -2,12 +2,13 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::check::check_of;
 use crate::ledger::{self, Ledger};
+use crate::store::{Share, TELL, other_count};
 use crate::view::{Partials, Standing};
-use crate::{Done, Error, ErrorKind, Job, Partial, Plan, Record, Shard, State, Summary, workers};
+use crate::{Done, Error, ErrorKind, Job, Partial, Place, Plan, Record, Shard, State, Summary, workers};
 
 /// Hears how a run goes, from several threads.
 pub trait Progress: Sync {
@@ -27,18 +28,26 @@ impl Progress for () {}
 /// Runs the units of a shard that are not done yet.
 #[derive(Clone, Debug)]
 pub struct Runner {
-    folder: PathBuf,
+    place: Place,
     shard: Shard,
     threads: usize,
     strict: bool,
     limit: usize,
+    tell_every: Duration,
 }
 
 impl Runner {
-    /// In this folder, which is made if absent: the whole plan, on all threads of the machine.
-    pub fn new(folder: impl Into<PathBuf>) -> Self {
-        let folder = folder.into();
-        Self { folder, shard: Shard::default(), threads: workers::all(), strict: false, limit: usize::MAX }
+    /// With its account in this folder, which is made if absent, or store: the whole plan, on all threads of the machine.
+    pub fn new(place: impl Into<Place>) -> Self {
+        let place = place.into();
+        Self {
+            place,
+            shard: Shard::default(),
+            threads: workers::all(),
+            strict: false,
+            limit: usize::MAX,
+            tell_every: TELL,
+        }
     }
 
     /// Only this shard.
@@ -65,6 +74,13 @@ impl Runner {
         self
     }
 
+    /// How often a [`Store`](crate::Store) is told what was done, a minute unless said: what was done since is done again
+    /// if the machine vanishes. It is always told when the run ends.
+    pub fn tell_every(mut self, every: Duration) -> Self {
+        self.tell_every = every;
+        self
+    }
+
     /// Runs. A unit that fails does not keep the others from running; neither does one that panics.
     ///
     /// # Errors
@@ -77,13 +93,20 @@ impl Runner {
         plan: &Plan<J::Unit>,
         progress: &impl Progress,
     ) -> Result<Summary, Error> {
-        plan.enter(&self.folder)?;
-        same_shards(&self.folder, self.shard)?;
-        let (ledger, reading) = Ledger::open(&self.folder, self.shard, &plan.key().digest())?;
-        let partials = Partials::of(&self.folder, self.shard)?;
+        let folder = self.place.path();
+        let share = match self.place.shared() {
+            Some(store) => Some(Share::enter(store, folder, self.shard, &plan.entry(), self.tell_every)?),
+            None => {
+                plan.enter(folder)?;
+                same_shards(folder, self.shard)?;
+                None
+            }
+        };
+        let (ledger, reading) = Ledger::open(folder, self.shard, &plan.key().digest())?;
+        let (partials, files) = (Partials::of(folder, self.shard)?, self.place.files()?);
         let stand = |k: usize| {
             let trace = reading.units.get(&plan.names()[k]);
-            (k, Standing::of(&self.folder, &partials, trace), trace.map_or(0, |trace| trace.open))
+            (k, Standing::of(&files, &partials, trace), trace.map_or(0, |trace| trace.open))
         };
         let standings: Vec<_> = self.shard.of(plan.names().len()).map(stand).collect();
         let mut todo: Vec<_> = standings.iter().filter(|(_, s, _)| !s.state.is_settled()).collect();
@@ -101,12 +124,14 @@ impl Runner {
         if summary.missing.is_empty() {
             workers::each(self.threads, todo.len(), |i| {
                 let (k, standing, _) = todo[i];
-                let unit = One { job, unit: &plan.units()[*k], name: &plan.names()[*k], standing };
+                let (unit, name) = (&plan.units()[*k], &plan.names()[*k]);
+                let unit = One { job, unit, name, standing, share: share.as_ref() };
                 unit.go(&shared, progress)
             });
         }
         let mut shared = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = shared.ledger.sync() {
+        let told = shared.ledger.sync().and_then(|()| share.as_ref().map_or(Ok(()), Share::finish));
+        if let Err(error) = told {
             shared.stopped.get_or_insert(error);
         }
         (summary.ended, summary.stopped) = (shared.ended, shared.stopped);
@@ -133,10 +158,7 @@ impl Runner {
 fn same_shards(folder: &Path, shard: Shard) -> Result<(), Error> {
     let of = |path: &PathBuf| Shard::of_stem(path.file_stem()?.to_str()?);
     let other = ledger::all(folder)?.iter().filter_map(of).find(|other| other.count() != shard.count());
-    other.map_or(Ok(()), |other| {
-        let what = format!("this folder is worked through in {} shards, and this is {shard}", other.count());
-        Err(Error::usage(folder.display(), what))
-    })
+    other.map_or(Ok(()), |other| Err(Error::usage(folder.display(), other_count(other, shard))))
 }
 
 struct Shared {
@@ -151,6 +173,7 @@ struct One<'a, J: Job> {
     unit: &'a J::Unit,
     name: &'a str,
     standing: &'a Standing,
+    share: Option<&'a Share>,
 }
 
 impl<J: Job> One<'_, J> {
@@ -171,6 +194,9 @@ impl<J: Job> One<'_, J> {
             Ok(record) => {
                 shared.ended.push(record.clone());
                 drop(shared);
+                if let Some(share) = self.share {
+                    share.now_and_then();
+                }
                 progress.ended(&record);
                 true
             }
@@ -188,6 +214,7 @@ impl<J: Job> One<'_, J> {
             let what = format!("{:?} is not below the folder of the run", output.path);
             return Err(Error::new(ErrorKind::Bug, self.name, what));
         }
+        self.share.map_or(Ok(()), |share| share.products(&done.outputs))?;
         let mut bytes = Vec::new();
         done.partial.write(&mut bytes).map_err(|e| Error::io(Path::new(self.name), &e))?;
         Ok((done, bytes))

@@ -57,9 +57,23 @@ impl Shard {
         count: Option<u32>,
         env: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Error> {
+        Self::asked(index, count, env).map(Option::unwrap_or_default)
+    }
+
+    /// As [`choose`](Self::choose), and `None` if neither the caller nor a variable says anything: for jobs that do
+    /// the whole at once in another way.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn asked(
+        index: Option<u32>,
+        count: Option<u32>,
+        env: impl Fn(&str) -> Option<String>,
+    ) -> Result<Option<Self>, Error> {
         if let Some(index) = index {
             let count = count.ok_or_else(|| Error::usage(format!("shard {index}"), "of how many?"))?;
-            return Self::new(index, count);
+            return Self::new(index, count).map(Some);
         }
         let number = |name: &str| -> Result<Option<u32>, Error> {
             let Some(text) = env(name) else { return Ok(None) };
@@ -69,20 +83,21 @@ impl Shard {
         for (name, of, highest) in ARRAYS {
             let Some(index) = number(name)? else { continue };
             if let Some(count) = count {
-                return Self::new(index, count);
+                return Self::new(index, count).map(Some);
             }
             let highest = highest.map(&number).transpose()?.flatten();
             let total = of.map(&number).transpose()?.flatten();
             return match total {
                 // The numbers are 0 to n - 1, without gaps.
                 Some(n) if index < n && highest.is_none_or(|h| u64::from(h) + 1 == u64::from(n)) => {
-                    Self::new(index, n)
+                    Self::new(index, n).map(Some)
                 }
                 _ => Err(Error::usage(name, "this array does not say of how many shards; give their number")),
             };
         }
         match count {
-            None | Some(1) => Ok(Self::default()),
+            None => Ok(None),
+            Some(1) => Ok(Some(Self::default())),
             Some(count) => Err(Error::usage(format!("{count} shards"), "which of them?")),
         }
     }

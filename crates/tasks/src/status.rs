@@ -1,10 +1,9 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display};
-use std::path::Path;
 
 use crate::summary::worst;
 use crate::view::View;
-use crate::{Error, Record, State};
+use crate::{Error, Place, Record, State};
 
 /// How a run stands, of all its shards, from what its folder holds; the processes need not have ended.
 #[derive(Clone, Debug)]
@@ -28,6 +27,8 @@ pub struct Status {
     pub shards: u32,
     /// Shards that have not begun.
     pub missing_shards: Vec<u32>,
+    /// Shards with units that are not done or skipped, those that have not begun included: what is to run again.
+    pub unfinished_shards: Vec<u32>,
     /// Damaged lines in all ledgers.
     pub damaged_lines: u64,
 }
@@ -37,8 +38,8 @@ pub struct Status {
 /// # Errors
 ///
 /// When there is no run, ledgers cannot be read, or are those of different runs or shards.
-pub fn status(folder: &Path) -> Result<Status, Error> {
-    Ok(Status::of(&View::of(folder)?))
+pub fn status(place: impl Into<Place>) -> Result<Status, Error> {
+    Ok(Status::of(&View::of(&place.into())?))
 }
 
 impl Status {
@@ -54,10 +55,15 @@ impl Status {
             settled: Vec::new(),
             shards: view.shards,
             missing_shards: view.missing(),
+            unfinished_shards: Vec::new(),
             damaged_lines: view.parts.values().map(|part| part.reading.damaged).sum(),
         };
+        let mut unfinished = BTreeSet::new();
         for (k, unit) in view.plan.units.iter().enumerate() {
             let standing = view.standing(k);
+            if !standing.state.is_settled() {
+                unfinished.extend((k as u64).checked_rem(view.shards.into()).map(|index| index as u32));
+            }
             *status.states.entry(standing.state).or_default() += 1;
             if standing.interrupted {
                 status.interrupted.push(unit.clone());
@@ -74,6 +80,8 @@ impl Status {
                 None => {}
             }
         }
+        unfinished.extend(&status.missing_shards);
+        status.unfinished_shards = unfinished.into_iter().collect();
         status
     }
 

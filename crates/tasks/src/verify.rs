@@ -1,10 +1,8 @@
-use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use crate::plan::StoredPlan;
 use crate::summary::worst;
 use crate::view::View;
-use crate::{Error, Job, Output, Plan, workers};
+use crate::{Error, Job, Output, Place, Plan, workers};
 
 /// What opening every product gave.
 #[derive(Clone, Debug, Default)]
@@ -35,11 +33,13 @@ impl Verified {
 pub fn verify<J: Job>(
     job: &J,
     plan: &Plan<J::Unit>,
-    folder: &Path,
+    place: impl Into<Place>,
     threads: usize,
 ) -> Result<Verified, Error> {
-    plan.enter(folder)?;
-    judge(folder, threads, |k, outputs| job.verify(&plan.units()[k], folder, outputs))
+    let place = place.into();
+    let view = View::of(&place)?;
+    plan.entry().same(&view.plan, place.path().display())?;
+    judge(&place, &view, threads, |k, outputs| job.verify(&plan.units()[k], place.path(), outputs))
 }
 
 /// As [`verify`], where the folder is all that there is: it names the units, and the closure opens what one of them
@@ -49,30 +49,31 @@ pub fn verify<J: Job>(
 ///
 /// When there is no run, or its ledgers cannot be read.
 pub fn verify_folder(
-    folder: &Path,
+    place: impl Into<Place>,
     threads: usize,
     open: impl Fn(&str, &[Output]) -> Result<(), Error> + Sync,
 ) -> Result<Verified, Error> {
-    let names = StoredPlan::read(folder)?.units;
-    judge(folder, threads, |k, outputs| {
-        outputs.iter().try_for_each(|output| output.verify(folder))?;
-        open(&names[k], outputs)
+    let place = place.into();
+    let view = View::of(&place)?;
+    judge(&place, &view, threads, |k, outputs| {
+        outputs.iter().try_for_each(|output| output.verify(place.path()))?;
+        open(&view.plan.units[k], outputs)
     })
 }
 
 fn judge(
-    folder: &Path,
+    place: &Place,
+    view: &View,
     threads: usize,
     open: impl Fn(usize, &[Output]) -> Result<(), Error> + Sync,
 ) -> Result<Verified, Error> {
-    let view = View::of(folder)?;
     let names = &view.plan.units;
     let verified = Mutex::new(Verified::default());
     workers::each(threads, names.len(), |k| {
         let standing = view.standing(k);
         let judged = match (standing.record.filter(|r| r.state.is_settled()), standing.gone) {
             (Some(_), Some(what)) => Some(Err(Error::data(&names[k], what))),
-            (Some(record), None) => Some(open(k, &record.outputs)),
+            (Some(record), None) => Some(on_disk(place, &record.outputs, &|| open(k, &record.outputs))),
             (None, _) => None,
         };
         let mut verified = verified.lock().unwrap_or_else(PoisonError::into_inner);
@@ -86,4 +87,12 @@ fn judge(
     let mut verified = verified.into_inner().unwrap_or_else(PoisonError::into_inner);
     verified.bad.sort_by(|a, b| a.0.cmp(&b.0));
     Ok(verified)
+}
+
+/// Opens products where they lie, those of a store one after the other on the disk.
+fn on_disk(place: &Place, outputs: &[Output], open: &dyn Fn() -> Result<(), Error>) -> Result<(), Error> {
+    match outputs.split_first() {
+        None => open(),
+        Some((first, rest)) => place.with(first, || on_disk(place, rest, open)),
+    }
 }

@@ -12,7 +12,8 @@ use crate::job::hex;
 use crate::ledger::{self, Reading, Trace};
 use crate::plan::StoredPlan;
 use crate::record::{Record, Slice, State};
-use crate::{Error, Shard};
+use crate::store::{self, Files};
+use crate::{Error, Place, Shard};
 
 /// The partial results of a shard.
 #[derive(Debug)]
@@ -24,7 +25,10 @@ pub(crate) struct Partials {
 
 impl Partials {
     pub fn of(folder: &Path, shard: Shard) -> Result<Self, Error> {
-        let (_, path) = ledger::paths(folder, shard);
+        Self::at(ledger::paths(folder, shard).1)
+    }
+
+    pub fn at(path: PathBuf) -> Result<Self, Error> {
         let open = || match File::open(&path) {
             Ok(file) => file.metadata().map(|m| Some((file, m.len()))),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -54,8 +58,8 @@ impl Partials {
 }
 
 /// Why a unit that a ledger calls done is not, if so.
-pub(crate) fn gone(folder: &Path, partials: &Partials, record: &Record) -> Option<String> {
-    if let Some(output) = record.outputs.iter().find(|output| !output.looks_whole(folder)) {
+pub(crate) fn gone(files: &Files, partials: &Partials, record: &Record) -> Option<String> {
+    if let Some(output) = record.outputs.iter().find(|output| !files.hold(output)) {
         return Some(format!("{} is gone or has another length", output.path));
     }
     let damaged = record.partial.as_ref().and_then(|slice| partials.read(slice).err());
@@ -75,10 +79,10 @@ pub(crate) struct Standing {
 }
 
 impl Standing {
-    pub fn of(folder: &Path, partials: &Partials, trace: Option<&Trace>) -> Self {
+    pub fn of(files: &Files, partials: &Partials, trace: Option<&Trace>) -> Self {
         let (begun, open) = trace.map_or((0, 0), |trace| (trace.begun, trace.open));
         let record = trace.and_then(|trace| trace.ended.clone());
-        let gone = record.as_ref().filter(|r| r.state.is_settled()).and_then(|r| gone(folder, partials, r));
+        let gone = record.as_ref().filter(|r| r.state.is_settled()).and_then(|r| gone(files, partials, r));
         let state = match &record {
             Some(record) if gone.is_none() && (open == 0 || record.state.is_settled()) => record.state,
             _ => State::NotStarted,
@@ -99,6 +103,7 @@ pub(crate) struct Part {
 #[derive(Debug)]
 pub(crate) struct View {
     pub folder: PathBuf,
+    files: Files,
     pub plan: StoredPlan,
     /// By index.
     pub parts: BTreeMap<u32, Part>,
@@ -108,9 +113,14 @@ pub(crate) struct View {
 
 impl View {
     /// Reads plan and ledgers.
-    pub fn of(folder: &Path) -> Result<Self, Error> {
+    pub fn of(place: &Place) -> Result<Self, Error> {
+        let folder = place.path();
+        if let Some(store) = place.shared() {
+            store::collect(store, folder)?;
+        }
         let plan = StoredPlan::read(folder)?;
-        let mut view = Self { folder: folder.to_owned(), plan, parts: BTreeMap::new(), shards: 0 };
+        let (folder_of, files) = (folder.to_owned(), place.files()?);
+        let mut view = Self { folder: folder_of, files, plan, parts: BTreeMap::new(), shards: 0 };
         for path in ledger::all(folder)? {
             let reading = Reading::of(&path)?;
             let refuse = |what: String| Err(Error::data(path.display(), what));
@@ -166,7 +176,7 @@ impl View {
         let absent =
             Standing { state: State::NotStarted, begun: 0, interrupted: false, record: None, gone: None };
         self.part(k).map_or(absent, |part| {
-            Standing::of(&self.folder, &part.partials, part.reading.units.get(&self.plan.units[k]))
+            Standing::of(&self.files, &part.partials, part.reading.units.get(&self.plan.units[k]))
         })
     }
 }

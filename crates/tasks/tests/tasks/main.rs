@@ -5,3 +5,4 @@ mod hostile;
 mod kill;
 mod runs;
 mod shards;
+mod store;
