@@ -13,20 +13,28 @@ macro_rules! say {
 
 mod cli;
 mod digest;
+mod emit;
 mod inputs;
 mod moves;
+mod objects;
 mod progress;
 mod run;
+mod shards;
 mod simulate;
 mod summary;
 mod table;
 
 pub use cli::{BoxArgs, Common, Depth, Exit, check_out, folder, main, new_file, print, timestamp, utc};
 pub use digest::{ColumnDigest, ImageDigest, Stats, column_digest, image_digest};
+pub use emit::{ClusterArgs, EngineName, Handed, Needs, emit, end as emitted};
 pub use inputs::{Refused, is_remote, local_sweeps, sweeps};
 pub use moves::{MoveArgs, MoveBar, destination, exit_of, exit_of_error, exit_of_outcome};
 pub use progress::{Bar, CountBar, StepBar};
 pub use run::{Failed, Run};
+pub use shards::{
+    Account, ShardArgs, StatusArgs, Unfinished, of_record, refused, run_shard, show as show_status,
+    stand as status,
+};
 pub use simulate::SimulatedRaw;
 pub use summary::{count_summary, region_alerts, region_summary};
 pub use table::Table;

@@ -42,7 +42,7 @@ pub struct Count {
 }
 
 /// What was counted.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Counts {
     /// Selected objects of each brick that has any, by name.

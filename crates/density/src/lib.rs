@@ -49,6 +49,7 @@ mod count;
 mod error;
 mod inputs;
 mod map;
+mod part;
 mod products;
 mod publish;
 mod regions;

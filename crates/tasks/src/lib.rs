@@ -84,6 +84,7 @@
 #![deny(missing_docs)]
 
 mod check;
+mod emit;
 mod error;
 mod job;
 mod key;
@@ -101,6 +102,7 @@ mod view;
 mod workers;
 
 pub use check::{Missing, check};
+pub use emit::{Emit, Engine, Script};
 pub use error::{Error, ErrorKind};
 pub use job::{Done, Input, Job, Output, Partial};
 pub use key::{Difference, RunKey};

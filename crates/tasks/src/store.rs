@@ -93,7 +93,8 @@ impl Place {
         Self { folder: scratch.into(), store: Some(store) }
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// The folder: of the account, or for the time being. Jobs put their products below it.
+    pub fn path(&self) -> &Path {
         &self.folder
     }
 

@@ -11,6 +11,7 @@ mod quickstart;
 mod raws;
 mod regions;
 mod remote;
+mod shards;
 mod verify;
 
 use std::path::{Path, PathBuf};

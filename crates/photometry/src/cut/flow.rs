@@ -44,6 +44,14 @@ impl CutFlow {
         Self { clauses: cut.clauses().map(line).collect() }
     }
 
+    /// A flow that was counted elsewhere, from its lines in the order of the cut. `None` if a clause kept more rows than
+    /// it was given, or was given others than the one before it kept.
+    pub fn from_clauses(clauses: Vec<ClauseFlow>) -> Option<Self> {
+        let whole = clauses.iter().all(|line| line.kept <= line.given)
+            && clauses.windows(2).all(|pair| pair[0].kept == pair[1].given);
+        whole.then_some(Self { clauses })
+    }
+
     /// One line per clause, in the order of the cut.
     pub fn clauses(&self) -> &[ClauseFlow] {
         &self.clauses

@@ -1,23 +1,26 @@
 use crate::remote::{self, Fetched, RemoteArgs};
+use crate::split;
 use coaddkit_density::{Count, Counts, report_path};
 use coaddkit_examples::{
-    Bar, BoxArgs, Common, Exit, Refused, Run, check_out, count_summary, is_remote, print, sweeps,
+    Bar, BoxArgs, Common, Exit, Refused, Run, ShardArgs, check_out, count_summary, is_remote, print, say,
+    sweeps,
 };
+use coaddkit_fits::Fits;
 use coaddkit_photometry::{Cut, lrg};
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
 pub struct Args {
     /// Sweep files (.fits, .fits.gz): paths, http(s)://… or s3://…
     #[arg(value_name = "SWEEP", conflicts_with = "list")]
-    sweeps: Vec<PathBuf>,
+    pub sweeps: Vec<PathBuf>,
     /// A file that names one sweep file a line; blank lines and lines that start with # do not count
     #[arg(long, value_name = "FILE")]
-    list: Option<PathBuf>,
+    pub list: Option<PathBuf>,
     /// Read the first N files only; 0 means all
     #[arg(long, default_value_t = 0, value_name = "N")]
-    max_sweeps: usize,
+    pub max_sweeps: usize,
     /// The preset: v1 to v5, or its full name such as v3_color_relaxed
     #[arg(long, default_value = "v3", value_name = "NAME", conflicts_with = "cut")]
     variant: lrg::Variant,
@@ -29,13 +32,16 @@ pub struct Args {
     deredden: bool,
     #[command(flatten)]
     footprint: BoxArgs,
-    /// The counts: brickname,lrg_count, sorted by name; the report goes beside it
-    #[arg(long, value_name = "FILE")]
-    out: PathBuf,
+    /// The counts: brickname,lrg_count, sorted by name; the report goes beside it. With --shards a folder for all shards,
+    /// or s3://bucket/prefix
+    #[arg(long, value_name = "FILE|DIR|URL")]
+    pub out: PathBuf,
+    #[command(flatten)]
+    pub shards: ShardArgs,
     #[command(flatten, next_help_heading = "Files of other machines")]
-    remote: RemoteArgs,
+    pub remote: RemoteArgs,
     #[command(flatten, next_help_heading = "Options")]
-    common: Common,
+    pub common: Common,
 }
 
 pub fn run(args: &Args) -> Exit {
@@ -49,6 +55,16 @@ pub fn run(args: &Args) -> Exit {
         Ok(files) => files,
         Err((exit, reason)) => return run.refuse(common, exit, &reason),
     };
+    match args.shards.asked() {
+        Ok(None) => {}
+        Ok(Some(shard)) => {
+            return match split::run(args, count, &files, shard, &mut run) {
+                Ok(exit) => run.end(common, exit),
+                Err((exit, reason)) => run.refuse(common, exit, &reason),
+            };
+        }
+        Err((exit, reason)) => return run.refuse(common, exit, &reason),
+    }
     let report = common.report.as_ref().map(|dir| dir.join("report.json"));
     let others: Vec<_> = files.iter().chain(&args.list).chain(&report).map(|p| &**p).collect();
     if let Err(reason) = check_out(&args.out, &others) {
@@ -62,6 +78,14 @@ pub fn run(args: &Args) -> Exit {
         Err((exit, reason)) => return run.refuse(common, exit, &reason),
     };
 
+    match finish(&args.out, common, &counts, &mut run) {
+        Ok(exit) => run.end(common, exit),
+        Err((exit, reason)) => run.refuse(common, exit, &reason),
+    }
+}
+
+/// Writes the counts and fills the report of the run in.
+pub fn finish(out: &Path, common: &Common, counts: &Counts, run: &mut Run) -> Result<Exit, Refused> {
     let exit = Exit::from(counts.worst());
     for (file, error) in counts.failed() {
         run.failed(&file.path, error.to_string());
@@ -69,14 +93,23 @@ pub fn run(args: &Args) -> Exit {
     run.counts.insert("done", (counts.files.len() - counts.failed().count()) as u64);
     run.counts.insert("failed", counts.failed().count() as u64);
     run.bytes = counts.files.iter().map(|f| f.bytes).sum();
-    if let Err(e) = counts.write(&args.out, exit.code()) {
-        let reason = format!("cannot write {} or its report: {e}", args.out.display());
-        return run.refuse(common, Exit::Transient, &reason);
-    }
+    counts
+        .write(out, exit.code())
+        .map_err(|e| (Exit::Transient, format!("cannot write {} or its report: {e}", out.display())))?;
     if !common.quiet {
-        print(&(count_summary(&counts) + &products(args, &counts)));
+        print(&(count_summary(counts) + &products(out, counts)));
     }
-    run.end(common, exit)
+    Ok(exit)
+}
+
+/// Counts one file, wherever it is, on the threads of the current pool.
+pub fn one(args: &Args, count: &Count, path: &Path) -> Result<Counts, Refused> {
+    if !is_remote(path) {
+        return Ok(count.one(path, std::fs::metadata(path).map_or(0, |meta| meta.len()), Fits::open(path)));
+    }
+    let fetched = remote::count(count, &[path.to_owned()], &args.remote, 1, true)?;
+    fetched.alerts.iter().for_each(|alert| say!("note: {alert}"));
+    Ok(fetched.counts)
 }
 
 /// Counts the files of this machine, and then those of others; each is in its place of the list.
@@ -98,7 +131,7 @@ fn read(args: &Args, count: &Count, files: &[PathBuf]) -> Result<Fetched, Refuse
 }
 
 /// Everything that can be wrong with the command line, before any file is opened.
-fn configure(args: &Args) -> Result<Count, String> {
+pub fn configure(args: &Args) -> Result<Count, String> {
     let cut: Cut = match &args.cut {
         Some(text) => text.parse().map_err(|e| format!("--cut does not parse\n{e}"))?,
         None if args.deredden => lrg::cut(args.variant, lrg::Photometry::Dereddened),
@@ -108,10 +141,10 @@ fn configure(args: &Args) -> Result<Count, String> {
 }
 
 /// The products of the run, where there are any.
-fn products(args: &Args, counts: &Counts) -> String {
-    let report = report_path(&args.out);
+fn products(out: &Path, counts: &Counts) -> String {
+    let report = report_path(out);
     if counts.failed().count() == counts.files.len() {
         return format!("  no counts were written\n  report  {}\n", report.display());
     }
-    format!("  counts  {}\n  report  {}\n", args.out.display(), report.display())
+    format!("  counts  {}\n  report  {}\n", out.display(), report.display())
 }

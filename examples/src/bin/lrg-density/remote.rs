@@ -27,6 +27,13 @@ pub struct RemoteArgs {
     moves: MoveArgs,
 }
 
+impl RemoteArgs {
+    /// Whether buckets are public.
+    pub fn no_sign_request(&self) -> bool {
+        self.moves.no_sign_request
+    }
+}
+
 /// What became of the sweeps that are elsewhere.
 pub struct Fetched {
     pub counts: Counts,

@@ -1,0 +1,50 @@
+PROGRAM = @PROGRAM@
+JOB = @JOBLIST@
+MERGE = @MERGELIST@
+SHARDS = @SHARDS@
+FOLDER = @FOLDERTEXT@  # where relative paths count from, on machines that have it
+
+# Seconds between attempts of a shard that ended with 75: something failed that may work when run again. The process of a
+# worker that was lost may also still be at the shard, and is let finish.
+WAITS = [5, 15, 45, 90, 180, None]
+
+
+def run_shard(program, shard):
+    """Runs one shard; what became of it is a row, so that a file that is bad ends nothing else."""
+    import json, os, subprocess, time
+
+    command = [program, *JOB, "--shards", str(SHARDS), "--shard", str(shard), "--json", "--quiet"]
+    for wait in WAITS:
+        ended = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            universal_newlines=True,
+            cwd=FOLDER if FOLDER and os.path.isdir(FOLDER) else None,
+        )
+        if ended.returncode != 75 or wait is None:
+            break
+        time.sleep(wait)
+    said = ended.stderr[-4000:]
+    if ended.returncode not in (0, 2, 65, 66):
+        # Killed, out of memory, a machine that is not well: the engine tries it again elsewhere.
+        raise RuntimeError("shard %d of %d ended with %d\n%s" % (shard, SHARDS, ended.returncode, said))
+    lines = ended.stdout.strip().splitlines()
+    report = json.loads(lines[-1]) if lines else {"failures": []}
+    return {"shard": shard, "exit_code": ended.returncode, "failures": report["failures"], "stderr": said}
+
+
+def judge(rows):
+    """Names everything that failed, and ends the job if anything did."""
+    failed = sorted((row for row in rows if row["exit_code"] != 0), key=lambda row: row["shard"])
+    if not failed:
+        return
+    lines = []
+    for row in failed:
+        lines.append("shard %d of %d ended with %d" % (row["shard"], SHARDS, row["exit_code"]))
+        for failure in row["failures"]:
+            lines.append("  %s: %s" % (failure["path"] or failure["item"], failure["reason"]))
+        if not row["failures"]:
+            lines.append(row["stderr"])
+    raise RuntimeError("%d of %d shards failed\n%s" % (len(failed), SHARDS, "\n".join(lines)))
