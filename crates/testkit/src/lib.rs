@@ -47,7 +47,7 @@ pub use kill::{Ended, KillSummary, Kills};
 pub use miniature::{MINIATURE_SWEEPS, write_miniature};
 pub use origin::{Exchange, Fault, FaultOrigin, Files, RateLimit, RetryAfter, Rule};
 pub use rng::Rng;
-pub use servers::{Nginx, Portal, Store, scratch, tool};
+pub use servers::{Nginx, Portal, Slurm, Store, scratch, tool};
 pub use shared::{require_all, shared, skip};
 pub use sweep::{Clump, SkyBox, Sweep};
 pub use tiles::{Pixels, TiledImage};

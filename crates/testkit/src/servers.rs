@@ -11,9 +11,11 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 mod nginx;
+mod slurm;
 mod store;
 
 pub use nginx::{Nginx, Portal};
+pub use slurm::Slurm;
 pub use store::Store;
 
 /// How long a server may take until it answers; a busy machine is slow.

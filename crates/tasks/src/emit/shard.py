@@ -4,24 +4,22 @@ MERGE = @MERGELIST@
 SHARDS = @SHARDS@
 FOLDER = @FOLDERTEXT@  # where relative paths count from, on machines that have it
 
-# Seconds between attempts of a shard that ended with 75: something failed that may work when run again. The process of a
-# worker that was lost may also still be at the shard, and is let finish.
-WAITS = [5, 15, 45, 90, 180, None]
 
-
-def run_shard(program, shard):
+def run_shard(program, shard, shards=SHARDS, job=JOB, folder=FOLDER):
     """Runs one shard; what became of it is a row, so that a file that is bad ends nothing else."""
     import json, os, subprocess, time
 
-    command = [program, *JOB, "--shards", str(SHARDS), "--shard", str(shard), "--json", "--quiet"]
-    for wait in WAITS:
+    command = [program, *job, "--shards", str(shards), "--shard", str(shard), "--json", "--quiet"]
+    # 75: something failed that may work when run again. The process of a worker that was lost may also still be at the
+    # shard, and is let finish.
+    for wait in [5, 15, 45, 90, 180, None]:
         ended = subprocess.run(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             universal_newlines=True,
-            cwd=FOLDER if FOLDER and os.path.isdir(FOLDER) else None,
+            cwd=folder if folder and os.path.isdir(folder) else None,
         )
         if ended.returncode != 75 or wait is None:
             break
@@ -29,7 +27,7 @@ def run_shard(program, shard):
     said = ended.stderr[-4000:]
     if ended.returncode not in (0, 2, 65, 66):
         # Killed, out of memory, a machine that is not well: the engine tries it again elsewhere.
-        raise RuntimeError("shard %d of %d ended with %d\n%s" % (shard, SHARDS, ended.returncode, said))
+        raise RuntimeError("shard %d of %d ended with %d\n%s" % (shard, shards, ended.returncode, said))
     lines = ended.stdout.strip().splitlines()
     report = json.loads(lines[-1]) if lines else {"failures": []}
     return {"shard": shard, "exit_code": ended.returncode, "failures": report["failures"], "stderr": said}
