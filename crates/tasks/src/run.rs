@@ -32,13 +32,15 @@ pub struct Runner {
     threads: usize,
     strict: bool,
     limit: usize,
+    force: bool,
 }
 
 impl Runner {
     /// In this folder, which is made if absent: the whole plan, on all threads of the machine.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         let folder = folder.into();
-        Self { folder, shard: Shard::default(), threads: workers::all(), strict: false, limit: usize::MAX }
+        let (strict, limit, force) = (false, usize::MAX, false);
+        Self { folder, shard: Shard::default(), threads: workers::all(), strict, limit, force }
     }
 
     /// Only this shard.
@@ -65,6 +67,13 @@ impl Runner {
         self
     }
 
+    /// Forgets what the shard has done, so that all of its units run again. What another run has done in the folder,
+    /// that of another plan, is forgotten as a whole, unless a process is at work on it.
+    pub fn force(mut self, force: bool) -> Self {
+        self.force = force;
+        self
+    }
+
     /// Runs. A unit that fails does not keep the others from running; neither does one that panics.
     ///
     /// # Errors
@@ -77,9 +86,10 @@ impl Runner {
         plan: &Plan<J::Unit>,
         progress: &impl Progress,
     ) -> Result<Summary, Error> {
-        plan.enter(&self.folder)?;
+        let entered = plan.enter(&self.folder, self.shard, self.force)?;
         same_shards(&self.folder, self.shard)?;
         let (ledger, reading) = Ledger::open(&self.folder, self.shard, &plan.key().digest())?;
+        drop(entered);
         let partials = Partials::of(&self.folder, self.shard)?;
         let stand = |k: usize| {
             let trace = reading.units.get(&plan.names()[k]);
@@ -165,6 +175,13 @@ impl<J: Job> One<'_, J> {
         progress.begun(self.name);
         let start = Instant::now();
         let ended = guarded(self.name, || self.work());
+        // What fails while the run is ended from outside is not at fault: it is left as after a kill.
+        if ended.is_err()
+            && let Err(error) = guarded(self.name, || self.job.may_begin(self.unit))
+        {
+            lock(shared).stopped.get_or_insert(error);
+            return false;
+        }
         let (record, partial) = self.record(ended, start.elapsed().as_secs_f64());
         let mut shared = lock(shared);
         match shared.ledger.end(record, partial.as_deref()) {

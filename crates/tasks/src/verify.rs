@@ -38,7 +38,7 @@ pub fn verify<J: Job>(
     folder: &Path,
     threads: usize,
 ) -> Result<Verified, Error> {
-    plan.enter(folder)?;
+    plan.agree(folder)?;
     judge(folder, threads, |k, outputs| job.verify(&plan.units()[k], folder, outputs))
 }
 

@@ -3,5 +3,6 @@
 mod help;
 mod hostile;
 mod kill;
+mod pins;
 mod runs;
 mod shards;
