@@ -53,11 +53,12 @@ pub trait Job: Sync {
         State::of(kind).word()
     }
 
-    /// Asked before each unit begins, such as for room on the disk.
+    /// Asked before each unit begins, such as for room on the disk, and after each that failed.
     ///
     /// # Errors
     ///
-    /// Ends the run: units that run come to their end, and no other begins.
+    /// Ends the run: units that run come to their end, and no other begins. Those that fail meanwhile are not recorded
+    /// as failed, and are left for the next run.
     fn may_begin(&self, _unit: &Self::Unit) -> Result<(), Error> {
         Ok(())
     }

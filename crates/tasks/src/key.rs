@@ -125,9 +125,20 @@ impl RunKey {
 
 impl Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "absent".to_owned());
+        let shown = |value: &Option<String>| match value {
+            None => "absent".to_owned(),
+            // The start of a digest tells it from others.
+            Some(text) if is_digest(text) => format!("{}…\"", &text[..13]),
+            Some(text) => text.clone(),
+        };
         write!(f, "{} was {}, is {}", self.field, shown(&self.was), shown(&self.is))
     }
+}
+
+/// A SHA-256 as JSON.
+fn is_digest(text: &str) -> bool {
+    let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    inner.is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 fn escaped(name: &str) -> String {

@@ -64,6 +64,8 @@ pub(crate) struct Reading {
     pub key: Option<String>,
     pub units: HashMap<String, Trace>,
     pub damaged: u64,
+    /// How often a run began here.
+    pub runs: u32,
 }
 
 /// What is known of a unit.
@@ -72,13 +74,22 @@ pub(crate) struct Trace {
     pub begun: u32,
     /// Beginnings since the last end: it was on its way when a run was killed.
     pub open: u32,
+    /// The run in which it last began.
+    pub run: u32,
     pub ended: Option<Record>,
+}
+
+impl Trace {
+    /// Whether nothing is left to do of it.
+    pub fn is_settled(&self) -> bool {
+        self.ended.as_ref().is_some_and(|record| record.state.is_settled())
+    }
 }
 
 impl Reading {
     /// Reads a ledger; no file is an empty one.
     pub fn of(path: &Path) -> Result<Self, Error> {
-        let mut reading = Self { shard: None, key: None, units: HashMap::new(), damaged: 0 };
+        let mut reading = Self { shard: None, key: None, units: HashMap::new(), damaged: 0, runs: 0 };
         let file = match File::open(path) {
             Ok(file) => file,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(reading),
@@ -96,6 +107,11 @@ impl Reading {
         Ok(reading)
     }
 
+    /// Whether a unit began in the last run.
+    pub fn is_of_last_run(&self, unit: &str) -> bool {
+        self.units.get(unit).is_some_and(|trace| trace.run == self.runs)
+    }
+
     fn take(&mut self, path: &Path, line: Line) -> Result<(), Error> {
         match line {
             Line::Shard { key, index, count } => {
@@ -104,11 +120,13 @@ impl Reading {
                     return Err(Error::data(path.display(), "ledgers of two runs in one file"));
                 }
                 (self.shard, self.key) = (Some(shard), Some(key));
+                self.runs = self.runs.saturating_add(1);
             }
             Line::Begun { unit } => {
                 let trace = self.units.entry(unit).or_default();
                 trace.begun = trace.begun.saturating_add(1);
                 trace.open = trace.open.saturating_add(1);
+                trace.run = self.runs;
             }
             Line::Ended(record) => {
                 let trace = self.units.entry(record.unit.clone()).or_default();
@@ -200,9 +218,7 @@ impl Ledger {
         let at = partials.seek(SeekFrom::End(0)).map_err(|e| Error::io(&partials_path, &e))?;
         close_line(&mut file).map_err(|e| Error::io(&path, &e))?;
         let mut ledger = Self { file, path, partials, partials_path, at, synced: Instant::now() };
-        if reading.shard.is_none() {
-            ledger.add(&Line::Shard { key: key.to_owned(), index: shard.index(), count: shard.count() })?;
-        }
+        ledger.add(&Line::Shard { key: key.to_owned(), index: shard.index(), count: shard.count() })?;
         Ok((ledger, reading))
     }
 
@@ -236,6 +252,41 @@ impl Ledger {
     }
 }
 
+/// A ledger that no process is at work on while this lives.
+#[derive(Debug)]
+pub(crate) struct Held {
+    _file: File,
+    path: PathBuf,
+}
+
+/// Holds a ledger, if it is there; `None` if a process is at work on it, or it is gone.
+pub(crate) fn hold(path: &Path) -> Result<Option<Held>, Error> {
+    let file = match OpenOptions::new().read(true).append(true).open(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(|e| Error::io(path, &e))?,
+    };
+    Ok(try_lock(&file).then(|| Held { _file: file, path: path.to_owned() }))
+}
+
+impl Held {
+    /// Whether no unit is done by it.
+    pub fn is_idle(&self) -> Result<bool, Error> {
+        let reading = Reading::of(&self.path)?;
+        Ok(!reading.units.values().any(Trace::is_settled))
+    }
+
+    /// Takes it away, and its partials.
+    pub fn remove(self) -> Result<(), Error> {
+        for path in [self.path.with_extension("partials"), self.path] {
+            match fs::remove_file(&path) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(Error::io(&path, &e)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
 /// A line that a killed run left open ends here, and is known as damaged.
 fn close_line(file: &mut File) -> io::Result<()> {
     if file.seek(SeekFrom::End(0))? > 0 {
@@ -251,13 +302,21 @@ fn close_line(file: &mut File) -> io::Result<()> {
 
 /// Two processes that do the same shard would do each unit twice. The lock ends with the process, however that ends.
 fn lock(file: &File, path: &Path, shard: Shard) -> Result<(), Error> {
-    #[cfg(unix)]
-    if rustix::fs::flock(file, rustix::fs::FlockOperation::NonBlockingLockExclusive)
-        == Err(rustix::io::Errno::WOULDBLOCK)
-    {
-        let what = format!("another process is at work on {shard}");
-        return Err(Error::new(ErrorKind::Transient, path.display(), what));
+    if try_lock(file) {
+        return Ok(());
     }
-    let _ = (file, path, shard);
-    Ok(())
+    let what = format!("another process is at work on {shard}");
+    Err(Error::new(ErrorKind::Transient, path.display(), what))
+}
+
+/// False if another process holds it. Where there are no locks nobody is known to.
+fn try_lock(file: &File) -> bool {
+    #[cfg(unix)]
+    return rustix::fs::flock(file, rustix::fs::FlockOperation::NonBlockingLockExclusive)
+        != Err(rustix::io::Errno::WOULDBLOCK);
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        true
+    }
 }

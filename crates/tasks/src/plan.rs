@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 use std::fmt::Display;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::job::hex;
-use crate::{Error, RunKey};
+use crate::ledger;
+use crate::{Error, ErrorKind, RunKey, Shard};
 
 /// All units of a run, sorted by name, and the key of the run.
 #[derive(Clone, Debug)]
@@ -66,11 +67,6 @@ impl<U: Display> Plan<U> {
     pub(crate) fn entry(&self) -> Entry<'_> {
         Entry { key: &self.key, names: &self.names, about: &self.about }
     }
-
-    /// Puts the plan into the folder of a run, or finds that the one there is the same.
-    pub(crate) fn enter(&self, folder: &Path) -> Result<(), Error> {
-        self.entry().enter(folder)
-    }
 }
 
 /// A plan without its units, on its way into a folder or a store.
@@ -91,21 +87,54 @@ impl Entry<'_> {
 
     /// Refuses another run, by the fields that differ.
     pub fn same(&self, there: &StoredPlan, place: impl Display) -> Result<(), Error> {
-        let differences = there.key.differences(self.key);
+        let mut differences = there.key.differences(self.key);
+        if differences.len() > 1 {
+            // Follows from the others, or says less.
+            differences.retain(|difference| difference.field != UNITS);
+        }
         if differences.is_empty() {
             return Ok(());
         }
-        let list: Vec<String> = differences.iter().map(ToString::to_string).collect();
+        const MANY: usize = 6;
+        let mut list: Vec<String> = differences.iter().take(MANY).map(ToString::to_string).collect();
+        if differences.len() > MANY {
+            list.push(format!("and {} fields more", differences.len() - MANY));
+        }
         Err(Error::usage(place, format!("this folder holds another run: {}", list.join("; "))))
     }
 
-    fn enter(&self, folder: &Path) -> Result<(), Error> {
+    /// Puts the plan into the folder of a run, or finds that the one there is the same. Another one that has done
+    /// nothing yet, and that no process is at work on, gives way; with `force` also one that has.
+    ///
+    /// Until the lock is let go no other process enters: by then the ledger of the shard has to be there.
+    pub fn enter(&self, folder: &Path, shard: Shard, force: bool) -> Result<EntryLock, Error> {
         let parts = parts_of(folder);
         fs::create_dir_all(&parts).map_err(|e| Error::io(&parts, &e))?;
+        let lock = EntryLock::wait(&parts)?;
         if !plan_path(folder).exists() {
             self.write(folder)?;
         }
-        self.same(&StoredPlan::read(folder)?, folder.display())
+        let refused = match self.same(&StoredPlan::read(folder)?, folder.display()) {
+            Ok(()) if force => {
+                if let Some(held) = ledger::hold(&ledger::paths(folder, shard).0)? {
+                    held.remove()?;
+                }
+                return Ok(lock);
+            }
+            Err(e) if e.kind() == ErrorKind::Usage => e,
+            other => return other.map(|()| lock),
+        };
+        let mut all = Vec::new();
+        for path in ledger::all(folder)? {
+            match ledger::hold(&path)? {
+                Some(held) if force || held.is_idle()? => all.push(held),
+                _ => return Err(refused),
+            }
+        }
+        all.into_iter().try_for_each(ledger::Held::remove)?;
+        fs::remove_file(plan_path(folder)).map_err(|e| Error::io(&plan_path(folder), &e))?;
+        self.write(folder)?;
+        Ok(lock)
     }
 
     /// Shards begin at the same moment: the first one writes, and nobody writes over it.
@@ -131,6 +160,27 @@ impl Entry<'_> {
 
 const FORMAT: &str = "coaddkit-plan/1";
 
+/// The field of the names of the units.
+const UNITS: &str = "units/sha256";
+
+/// Processes enter a folder one after the other. The lock ends with the process, however that ends.
+#[derive(Debug)]
+pub(crate) struct EntryLock {
+    _file: File,
+}
+
+impl EntryLock {
+    fn wait(parts: &Path) -> Result<Self, Error> {
+        let path = parts.join(".entry.lock");
+        let file = File::options().write(true).create(true).truncate(false).open(&path);
+        let file = file.map_err(|e| Error::io(&path, &e))?;
+        // A file system without locks has none; ledgers then are all that is looked at.
+        #[cfg(unix)]
+        let _ = rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive);
+        Ok(Self { _file: file })
+    }
+}
+
 /// A plan as a folder holds it, without the units themselves.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct StoredPlan {
@@ -145,7 +195,13 @@ pub(crate) struct StoredPlan {
 impl StoredPlan {
     pub fn read(folder: &Path) -> Result<Self, Error> {
         let path = plan_path(folder);
-        let text = fs::read(&path).map_err(|e| Error::io(&path, &e))?;
+        let text = match fs::read(&path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                let what = "there is no run in this folder: it has no parts/plan.json";
+                return Err(Error::new(ErrorKind::Missing, folder.display(), what));
+            }
+            other => other.map_err(|e| Error::io(&path, &e))?,
+        };
         let plan: Self = serde_json::from_slice(&text).map_err(|e| Error::data(path.display(), e))?;
         let sorted = plan.units.windows(2).all(|pair| pair[0] < pair[1]);
         let same = with_units(plan.key.clone(), &plan.units) == plan.key && plan.digest == plan.key.digest();
@@ -167,7 +223,7 @@ fn with_units(key: RunKey, names: &[String]) -> RunKey {
         hash.update((name.len() as u64).to_le_bytes());
         hash.update(name);
     }
-    key.set("units/count", &Value::from(names.len())).set("units/sha256", &Value::from(hex(hash)))
+    key.set("units/count", &Value::from(names.len())).set(UNITS, &Value::from(hex(hash)))
 }
 
 /// Where plan, ledgers and partials are.

@@ -34,19 +34,20 @@ pub struct Runner {
     strict: bool,
     limit: usize,
     tell_every: Duration,
+    force: bool,
 }
 
 impl Runner {
     /// With its account in this folder, which is made if absent, or store: the whole plan, on all threads of the machine.
     pub fn new(place: impl Into<Place>) -> Self {
-        let place = place.into();
         Self {
-            place,
+            place: place.into(),
             shard: Shard::default(),
             threads: workers::all(),
             strict: false,
             limit: usize::MAX,
             tell_every: TELL,
+            force: false,
         }
     }
 
@@ -81,6 +82,13 @@ impl Runner {
         self
     }
 
+    /// Forgets what the shard has done, so that all of its units run again. What another run has done in the folder,
+    /// that of another plan, is forgotten as a whole, unless a process is at work on it.
+    pub fn force(mut self, force: bool) -> Self {
+        self.force = force;
+        self
+    }
+
     /// Runs. A unit that fails does not keep the others from running; neither does one that panics.
     ///
     /// # Errors
@@ -93,16 +101,19 @@ impl Runner {
         plan: &Plan<J::Unit>,
         progress: &impl Progress,
     ) -> Result<Summary, Error> {
-        let folder = self.place.path();
-        let share = match self.place.shared() {
-            Some(store) => Some(Share::enter(store, folder, self.shard, &plan.entry(), self.tell_every)?),
+        let (folder, entry) = (self.place.path(), plan.entry());
+        let (share, entered) = match self.place.shared() {
+            Some(store) => {
+                (Some(Share::enter(store, folder, self.shard, &entry, self.tell_every, self.force)?), None)
+            }
             None => {
-                plan.enter(folder)?;
+                let entered = entry.enter(folder, self.shard, self.force)?;
                 same_shards(folder, self.shard)?;
-                None
+                (None, Some(entered))
             }
         };
         let (ledger, reading) = Ledger::open(folder, self.shard, &plan.key().digest())?;
+        drop(entered);
         let (partials, files) = (Partials::of(folder, self.shard)?, self.place.files()?);
         let stand = |k: usize| {
             let trace = reading.units.get(&plan.names()[k]);
@@ -188,6 +199,13 @@ impl<J: Job> One<'_, J> {
         progress.begun(self.name);
         let start = Instant::now();
         let ended = guarded(self.name, || self.work());
+        // What fails while the run is ended from outside is not at fault: it is left as after a kill.
+        if ended.is_err()
+            && let Err(error) = guarded(self.name, || self.job.may_begin(self.unit))
+        {
+            lock(shared).stopped.get_or_insert(error);
+            return false;
+        }
         let (record, partial) = self.record(ended, start.elapsed().as_secs_f64());
         let mut shared = lock(shared);
         match shared.ledger.end(record, partial.as_deref()) {

@@ -15,8 +15,10 @@ pub struct Status {
     pub states: BTreeMap<State, usize>,
     /// How many stand under which word of the job.
     pub counts: BTreeMap<String, u64>,
-    /// Units not started that were on their way when a process died, or are so now.
+    /// Units not started that were on their way when the last process of their shard ended, or are so now.
     pub interrupted: Vec<String>,
+    /// Units not started that began at some time, in any run: their folders may hold what no ledger knows.
+    pub begun: Vec<String>,
     /// Units that a ledger calls done and whose products are gone, and what of them; they count as not started.
     pub gone: Vec<(String, String)>,
     /// Units that failed or are blocked, in the order of the plan.
@@ -50,6 +52,7 @@ impl Status {
             states: states.into_iter().map(|state| (state, 0)).collect(),
             counts: BTreeMap::new(),
             interrupted: Vec::new(),
+            begun: Vec::new(),
             gone: Vec::new(),
             failures: Vec::new(),
             settled: Vec::new(),
@@ -66,7 +69,10 @@ impl Status {
             }
             *status.states.entry(standing.state).or_default() += 1;
             if standing.interrupted {
-                status.interrupted.push(unit.clone());
+                status.begun.push(unit.clone());
+                if view.part(k).is_some_and(|part| part.reading.is_of_last_run(unit)) {
+                    status.interrupted.push(unit.clone());
+                }
             }
             if let Some(what) = standing.gone {
                 status.gone.push((unit.clone(), what));

@@ -266,6 +266,15 @@ fn take(
     Ok(true)
 }
 
+/// Whether the lines of a ledger say of no unit that it is done.
+fn is_idle(folder: &Path, lines: &[u8]) -> Result<bool, Error> {
+    let at = parts_of(folder).join(".taken.lines");
+    fs::write(&at, lines).map_err(|e| Error::io(&at, &e))?;
+    let reading = Reading::of(&at)?;
+    fs::remove_file(&at).map_err(|e| Error::io(&at, &e))?;
+    Ok(!reading.units.values().any(Trace::is_settled))
+}
+
 /// The plan of a store, brought to the folder: `None` if there is none.
 fn plan(store: &dyn Store, folder: &Path) -> Result<Option<StoredPlan>, Error> {
     let Some(bytes) = store.get(PLAN)? else { return Ok(None) };
@@ -340,34 +349,42 @@ impl Share {
         shard: Shard,
         own: &Entry<'_>,
         every: Duration,
+        force: bool,
     ) -> Result<Self, Error> {
         let plan = loop {
-            let names = store.list()?;
-            match plan(store.as_ref(), folder)? {
-                Some(plan) => {
-                    if let Some(other) = names
-                        .iter()
-                        .filter_map(|(name, _)| shard_of(name))
-                        .find(|s| s.count() != shard.count())
-                    {
-                        return Err(Error::usage(PLAN, other_count(other, shard)));
-                    }
-                    own.same(&plan, PLAN)?;
-                    break plan;
-                }
+            let Some(plan) = plan(store.as_ref(), folder)? else {
                 // Shards begin at the same moment: one of them is the first.
-                None => _ = store.put_new(PLAN, own.text().into_bytes())?,
+                store.put_new(PLAN, own.text().into_bytes())?;
+                continue;
+            };
+            let Err(refused) = own.same(&plan, PLAN) else { break plan };
+            // Another run of which nothing is done gives way.
+            let mut others = Vec::new();
+            for (name, _) in store.list()?.into_iter().filter(|(name, _)| shard_of(name).is_some()) {
+                let Some(bytes) = store.get(&name)? else { continue };
+                let Some((head, lines, _)) = unpack(&bytes) else { continue };
+                if head.key == plan.digest && !force && !is_idle(folder, lines)? {
+                    return Err(refused);
+                }
+                others.push(name);
             }
+            others.iter().try_for_each(|name| store.delete(name))?;
+            store.put(PLAN, own.text().into_bytes())?;
         };
-        let earlier: Vec<String> = store
+        let parts: Vec<(String, Shard)> = store
             .list()?
             .into_iter()
-            .map(|(name, _)| name)
-            .filter(|name| shard_of(name) == Some(shard))
+            .filter_map(|(name, _)| Some((shard_of(&name)?, name)))
+            .map(|(s, n)| (n, s))
             .collect();
+        if let Some((_, other)) = parts.iter().find(|(_, other)| other.count() != shard.count()) {
+            return Err(Error::usage(PLAN, other_count(*other, shard)));
+        }
+        let earlier: Vec<String> =
+            parts.into_iter().filter(|(_, of)| *of == shard).map(|(name, _)| name).collect();
         let (mut ledger, reading) = Ledger::open(folder, shard, &plan.digest)?;
         let mut known = reading.units;
-        for name in &earlier {
+        for name in earlier.iter().filter(|_| !force) {
             // What is damaged or of another run is done again.
             if let Some(bytes) = store.get(name)?
                 && unpack(&bytes).is_some_and(|(head, ..)| head.key == plan.digest)

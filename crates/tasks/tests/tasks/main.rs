@@ -3,6 +3,7 @@
 mod help;
 mod hostile;
 mod kill;
+mod pins;
 mod runs;
 mod shards;
 mod store;

@@ -251,3 +251,20 @@ fn failures_are_told_and_their_shard_is_to_run_again() {
     assert_eq!(stand.failures[0].reason.as_deref(), Some("u0001: row 3 is damaged"));
     assert_eq!((stand.exit_code(), stand.unfinished_shards), (65, vec![0]));
 }
+
+#[test]
+fn a_plan_of_which_nothing_is_done_gives_way_there_too() {
+    let store = Arc::new(Memory::default());
+    let bad = Does(|unit: &str| Err(Error::new(ErrorKind::Data, unit, "bad")));
+    Machine::new(&store).runner(1, 2).run(&bad, &plan(4), &()).unwrap();
+    Machine::new(&store).runner(0, 1).run(&Does(named), &plan(5), &()).unwrap();
+    assert_eq!(merge::<Names>(&Machine::new(&store).place).unwrap().partial.0, names(5));
+    // Now something is done, and only force begins anew.
+    let other = plan(6);
+    assert!(Machine::new(&store).runner(0, 1).run(&Does(named), &other, &()).is_err());
+    for to_do in [6, 6] {
+        let summary = Machine::new(&store).runner(0, 1).force(true).run(&Does(named), &other, &()).unwrap();
+        assert_eq!(summary.to_do, to_do);
+    }
+    assert_eq!(merge::<Names>(&Machine::new(&store).place).unwrap().partial.0, names(6));
+}
