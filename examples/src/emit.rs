@@ -48,6 +48,9 @@ pub struct ClusterArgs {
     /// Memory of a shard in MiB; else what the job is known to need
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(64..))]
     memory_mib: Option<u32>,
+    /// Units of the job, where its inputs are not here to be counted
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    units: Option<u32>,
     /// Limit of time of a shard in minutes; else three times what its units are thought to take
     #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u32).range(1..))]
     minutes: Option<u32>,
@@ -66,6 +69,17 @@ pub struct ClusterArgs {
     /// Where the scripts go; else into the folder of the run, or beside it
     #[arg(long, value_name = "DIR")]
     scripts: Option<PathBuf>,
+}
+
+impl ClusterArgs {
+    /// The units that the caller says, or counted ones.
+    ///
+    /// # Errors
+    ///
+    /// What counting says.
+    pub fn units(&self, count: impl FnOnce() -> Result<usize, Refused>) -> Result<usize, Refused> {
+        self.units.map_or_else(count, |units| Ok(units as usize))
+    }
 }
 
 /// What is known of a job before it runs.

@@ -1,6 +1,7 @@
 //! Which sweep files to read.
 
 use crate::cli::Exit;
+use crate::places::read_file;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -12,9 +13,14 @@ pub type Refused = (Exit, String);
 /// # Errors
 ///
 /// There is none, one is named twice, or the list cannot be read.
-pub fn sweeps(named: &[PathBuf], list: Option<&Path>, max: usize) -> Result<Vec<PathBuf>, Refused> {
+pub fn sweeps(
+    named: &[PathBuf],
+    list: Option<&Path>,
+    max: usize,
+    no_sign_request: bool,
+) -> Result<Vec<PathBuf>, Refused> {
     let mut paths = match list {
-        Some(list) => read_list(list)?,
+        Some(list) => read_list(list, no_sign_request)?,
         None => named.to_vec(),
     };
     if paths.is_empty() {
@@ -34,7 +40,7 @@ pub fn sweeps(named: &[PathBuf], list: Option<&Path>, max: usize) -> Result<Vec<
 ///
 /// As [`sweeps`], and for addresses of other machines.
 pub fn local_sweeps(named: &[PathBuf], list: Option<&Path>) -> Result<Vec<PathBuf>, Refused> {
-    let paths = sweeps(named, list, 0)?;
+    let paths = sweeps(named, list, 0, false)?;
     match paths.iter().find(|path| is_remote(path)) {
         Some(url) => {
             let what =
@@ -53,9 +59,9 @@ pub fn is_remote(path: &Path) -> bool {
 }
 
 /// One path a line; blank lines and lines that start with `#` do not count.
-fn read_list(list: &Path) -> Result<Vec<PathBuf>, Refused> {
-    let bytes = std::fs::read(list)
-        .map_err(|e| (Exit::Missing, format!("cannot read the list {}: {e}", list.display())))?;
+fn read_list(list: &Path, no_sign_request: bool) -> Result<Vec<PathBuf>, Refused> {
+    let bytes = read_file(list, no_sign_request)
+        .map_err(|(exit, why)| (exit, format!("cannot read the list {why}")))?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let lines = bytes.split(|&b| b == b'\n').map(<[u8]>::trim_ascii);
     let mut paths = Vec::new();
@@ -87,6 +93,7 @@ fn path_of(line: &[u8]) -> Option<PathBuf> {
 fn beside(list: &Path, path: PathBuf) -> PathBuf {
     let near = list.parent().map(|folder| folder.join(&path));
     match near {
+        Some(near) if path.is_relative() && !path.exists() && is_remote(list) && !is_remote(&path) => near,
         Some(near) if path.is_relative() && !path.exists() && near.exists() => near,
         _ => path,
     }

@@ -17,6 +17,7 @@ mod emit;
 mod inputs;
 mod moves;
 mod objects;
+mod places;
 mod progress;
 mod run;
 mod shards;
@@ -29,6 +30,7 @@ pub use digest::{ColumnDigest, ImageDigest, Stats, column_digest, image_digest};
 pub use emit::{ClusterArgs, EngineName, Handed, Needs, emit, end as emitted};
 pub use inputs::{Refused, is_remote, local_sweeps, sweeps};
 pub use moves::{MoveArgs, MoveBar, destination, exit_of, exit_of_error, exit_of_outcome};
+pub use places::{Outlet, read_file};
 pub use progress::{Bar, CountBar, StepBar};
 pub use run::{Failed, Run};
 pub use shards::{

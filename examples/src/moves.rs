@@ -55,7 +55,7 @@ fn positive(text: &str) -> Result<f64, String> {
 }
 
 /// How S3 is reached.
-fn s3(no_sign_request: bool) -> S3Options {
+pub(crate) fn s3(no_sign_request: bool) -> S3Options {
     if no_sign_request { S3Options::anonymous() } else { S3Options::default() }
 }
 

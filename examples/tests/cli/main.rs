@@ -4,6 +4,7 @@ mod cache;
 mod count;
 mod cutout;
 mod desi;
+mod emit;
 mod info;
 mod injection;
 mod negatives;

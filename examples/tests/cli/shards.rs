@@ -211,7 +211,21 @@ fn in_bucket(store: &Store) {
     assert_eq!(count("0").report()["to_do"], 0);
     let ran = run(&["merge", OUT, "--out", "merged.csv"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert!(product(dir.path(), "merged") == (counts, report));
+    assert!(product(dir.path(), "merged") == (counts.clone(), report));
     // Nothing of it is on this disk.
     assert!(!dir.path().join("parts").exists());
+    // The list and the product may be there too.
+    let ran = run(&["merge", OUT, "--out", "s3://cache/runs/lrg/counts.csv"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(store.object("runs/lrg/counts.csv").unwrap(), counts.as_bytes());
+    assert!(store.object("runs/lrg/counts.report.json").is_ok());
+    let Some(bucket) = store.folder() else { return };
+    std::fs::create_dir(bucket.join("in")).unwrap();
+    std::fs::write(bucket.join("in/list.txt"), "# from the folder of the list\none.fits\n").unwrap();
+    std::fs::copy(fixture(MINIATURE_SWEEPS[0]), bucket.join("in/one.fits")).unwrap();
+    let ran = run(&["count", "--list", "s3://cache/in/list.txt", "--out", "far.csv", "--json"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(ran.report()["counts"]["done"], 1);
+    let ran = run(&["count", "--list", "s3://cache/in/none.txt", "--out", "far.csv"]);
+    assert_eq!(ran.code, 66, "{}", ran.stderr);
 }

@@ -15,7 +15,7 @@ pub struct Args {
     /// Sweep files (.fits, .fits.gz): paths, http(s)://… or s3://…
     #[arg(value_name = "SWEEP", conflicts_with = "list")]
     pub sweeps: Vec<PathBuf>,
-    /// A file that names one sweep file a line; blank lines and lines that start with # do not count
+    /// A file, here or elsewhere, that names one sweep file a line; blank lines and lines that start with # do not count
     #[arg(long, value_name = "FILE")]
     pub list: Option<PathBuf>,
     /// Read the first N files only; 0 means all
@@ -44,6 +44,13 @@ pub struct Args {
     pub common: Common,
 }
 
+impl Args {
+    /// What to read.
+    pub fn files(&self) -> Result<Vec<PathBuf>, Refused> {
+        sweeps(&self.sweeps, self.list.as_deref(), self.max_sweeps, self.remote.no_sign_request())
+    }
+}
+
 pub fn run(args: &Args) -> Exit {
     let mut run = Run::start("lrg-density count");
     let common = &args.common;
@@ -51,7 +58,7 @@ pub fn run(args: &Args) -> Exit {
         Ok(count) => count,
         Err(reason) => return run.refuse(common, Exit::Usage, &reason),
     };
-    let files = match sweeps(&args.sweeps, args.list.as_deref(), args.max_sweeps) {
+    let files = match args.files() {
         Ok(files) => files,
         Err((exit, reason)) => return run.refuse(common, exit, &reason),
     };
@@ -78,14 +85,19 @@ pub fn run(args: &Args) -> Exit {
         Err((exit, reason)) => return run.refuse(common, exit, &reason),
     };
 
-    match finish(&args.out, common, &counts, &mut run) {
+    match finish((&args.out, &args.out), common, &counts, &mut run) {
         Ok(exit) => run.end(common, exit),
         Err((exit, reason)) => run.refuse(common, exit, &reason),
     }
 }
 
-/// Writes the counts and fills the report of the run in.
-pub fn finish(out: &Path, common: &Common, counts: &Counts, run: &mut Run) -> Result<Exit, Refused> {
+/// Writes the counts and fills the report of the run in; they are shown under the second name.
+pub fn finish(
+    (out, shown): (&Path, &Path),
+    common: &Common,
+    counts: &Counts,
+    run: &mut Run,
+) -> Result<Exit, Refused> {
     let exit = Exit::from(counts.worst());
     for (file, error) in counts.failed() {
         run.failed(&file.path, error.to_string());
@@ -97,7 +109,7 @@ pub fn finish(out: &Path, common: &Common, counts: &Counts, run: &mut Run) -> Re
         .write(out, exit.code())
         .map_err(|e| (Exit::Transient, format!("cannot write {} or its report: {e}", out.display())))?;
     if !common.quiet {
-        print(&(count_summary(counts) + &products(out, counts)));
+        print(&(count_summary(counts) + &products(shown, counts)));
     }
     Ok(exit)
 }

@@ -3,8 +3,8 @@
 use crate::count::{Args, configure, finish, one};
 use coaddkit_density::{Count, Counts, Failure, FileError};
 use coaddkit_examples::{
-    Account, ClusterArgs, Common, EngineName, Exit, Handed, Needs, Refused, Run, check_out, emit, emitted,
-    refused, run_shard, sweeps,
+    Account, ClusterArgs, Common, EngineName, Exit, Handed, Needs, Outlet, Refused, Run, check_out, emit,
+    emitted, refused, run_shard,
 };
 use coaddkit_tasks::{Done, Error, ErrorKind, Input, Job, Partial, Plan, Record, RunKey, Shard, merge};
 use std::io::{self, Read, Write};
@@ -97,7 +97,7 @@ pub struct MergeArgs {
     #[arg(value_name = "DIR|URL")]
     parts: PathBuf,
     /// The counts: brickname,lrg_count, sorted by name; the report goes beside it
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE|URL")]
     out: PathBuf,
     #[command(flatten)]
     common: Common,
@@ -107,7 +107,11 @@ pub struct MergeArgs {
 pub fn merge_shards(args: &MergeArgs) -> Exit {
     let mut run = Run::start("lrg-density merge");
     let common = &args.common;
-    if let Err(reason) = check_out(&args.out, &[]) {
+    let out = match Outlet::at(&args.out) {
+        Ok(out) => out,
+        Err((exit, reason)) => return run.refuse(common, exit, &reason),
+    };
+    if let Err(reason) = check_out(out.path(), &[]) {
         return run.refuse(common, Exit::Usage, &reason);
     }
     let merged = Account::at(&args.parts, false)
@@ -125,7 +129,8 @@ pub fn merge_shards(args: &MergeArgs) -> Exit {
         }
     }
     counts.files.sort_by(|a, b| a.path.cmp(&b.path));
-    match finish(&args.out, common, &counts, &mut run) {
+    let finished = finish((out.path(), &args.out), common, &counts, &mut run);
+    match finished.and_then(|exit| out.publish().map(|()| exit)) {
         Ok(exit) => run.end(common, exit),
         Err((exit, reason)) => run.refuse(common, exit, &reason),
     }
@@ -157,14 +162,15 @@ pub fn emit_scripts(args: &EmitArgs) -> Exit {
     let ready = || {
         let count = &args.count;
         configure(count).map_err(|what| (Exit::Usage, what))?;
-        let files = sweeps(&count.sweeps, count.list.as_deref(), count.max_sweeps)?;
-        let out = count.out.to_string_lossy();
-        let merged = match out.split_once("://") {
-            Some((_, rest)) => format!("{}.csv", rest.trim_end_matches('/').replace('/', "-")),
-            None => count.out.join("counts.csv").to_string_lossy().into_owned(),
-        };
+        let mut seconds = seconds_of(&[]);
+        let units = args.cluster.units(|| {
+            let files = count.files()?;
+            seconds = seconds_of(&files);
+            Ok(files.len())
+        })?;
+        let merged = count.out.join("counts.csv").to_string_lossy().into_owned();
         let handed = Handed { job: &["count"], named: &[], out: &count.out, merge: &["--out", &merged] };
-        let needs = Needs { units: files.len(), seconds_a_unit: seconds(&files), memory_mib: 512 };
+        let needs = Needs { units, seconds_a_unit: seconds, memory_mib: 512 };
         emit((args.engine, &handed), (&count.shards, &args.cluster), needs)
     };
     emitted("lrg-density emit", ready())
@@ -172,7 +178,7 @@ pub fn emit_scripts(args: &EmitArgs) -> Exit {
 
 /// What a sweep takes: a cautious 100 MB/s of those that are here, and what the sweeps of a release have on average of
 /// others.
-fn seconds(files: &[PathBuf]) -> f64 {
+fn seconds_of(files: &[PathBuf]) -> f64 {
     const TYPICAL: f64 = 1.4e9;
     let sizes: Vec<f64> =
         files.iter().filter_map(|f| std::fs::metadata(f).ok()).map(|m| m.len() as f64).collect();
