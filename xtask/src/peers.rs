@@ -12,6 +12,7 @@ const SUBJECTS: &[(&str, Run)] = &[
     ("transfer", transfer::run),
     ("manifest", manifest::run),
     ("batches", |quick| batches::run(quick).and_then(|()| raws::run(quick))),
+    ("scale", scale::run),
 ];
 
 /// Times a subject, with fewer rounds if quick, and writes its record.
@@ -24,6 +25,7 @@ mod machine;
 mod manifest;
 mod raws;
 mod record;
+mod scale;
 mod sky;
 mod tables;
 mod transfer;

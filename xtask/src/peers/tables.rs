@@ -7,9 +7,9 @@ use super::record::{self, Page, Target, cpu, rss, wall};
 use super::{Rounds, Timed, machine, time};
 use crate::{files, tools};
 
-struct Work {
-    name: String,
-    paths: Vec<PathBuf>,
+pub struct Work {
+    pub name: String,
+    pub paths: Vec<PathBuf>,
 }
 
 pub fn run(quick: bool) -> Result<(), String> {
@@ -77,7 +77,7 @@ pub fn run(quick: bool) -> Result<(), String> {
 }
 
 /// One generated file under as many names as there are files; the generator's bytes never change for a name.
-fn work(data: &Path, rows: usize, epochs: usize, bytes: usize, count: usize) -> Result<Work, String> {
+pub fn work(data: &Path, rows: usize, epochs: usize, bytes: usize, count: usize) -> Result<Work, String> {
     let first = data.join(format!("sweep-{bytes}.fits"));
     if !first.exists() {
         let part = data.join(format!("sweep-{bytes}.part"));
