@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::config::SamplingConfig;
-use super::pool::products;
+use super::pooling::products;
 use super::positives::read_positions;
 use super::schema::{NEGATIVE_POOL, NEGATIVE_SAMPLE};
 use super::spark::spark_rank;
