@@ -1,6 +1,7 @@
 //! Injection tasks: which simulated lenses to paint on which galaxies of a survey.
 
 mod build;
+mod building;
 mod config;
 mod grid;
 mod inputs;
@@ -10,6 +11,7 @@ mod schema;
 mod tasks;
 
 pub use build::{Build, Built, BuiltExperiment, BuiltParent, Shortfall};
+pub use building::{Building, Sampled};
 pub use config::{
     Controls, Idempotency, Inputs as StageInputs, Sampling, Seeds, SetIds, StageConfig, Tier, Tiers,
 };

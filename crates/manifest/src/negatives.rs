@@ -3,11 +3,15 @@
 mod classify;
 mod config;
 mod draw;
+mod drawing;
 mod plot;
 mod pool;
+mod pooling;
 mod positives;
+mod ranked;
 mod report;
 mod rows;
+mod rules;
 mod schema;
 mod spark;
 mod sweep;
@@ -19,9 +23,12 @@ pub use config::{
     Types,
 };
 pub use draw::{Draw, Drawn, Ranking, Stratum};
+pub use drawing::Drawing;
 pub use plot::bar_chart;
 pub use pool::{FILTERS, Pool, PoolCounts, PoolReport, SweepReport};
+pub use pooling::Pooling;
 pub use positives::{MatchPositives, Matched, read_positions};
+pub use ranked::Ranked;
 pub use schema::{NEGATIVE_POOL, NEGATIVE_SAMPLE, POSITIVES};
 pub use validate::{Distribution, Validate, Validation};
 

@@ -39,6 +39,13 @@ impl<T: Ord> BottomK<T> {
         Self { k, limit: if k == 0 { 0 } else { u64::MAX }, items: Vec::new(), offered: 0 }
     }
 
+    /// A sample as it was taken: its items in any order, and how many were offered.
+    #[cfg(feature = "fits")]
+    pub(crate) fn of(k: usize, mut items: Vec<(u64, T)>, offered: u64) -> Self {
+        items.truncate(k);
+        Self { items, offered, ..Self::new(k) }
+    }
+
     /// Offers one item; `item` is called only if it may be in the sample.
     #[inline]
     pub fn offer(&mut self, hash: u64, item: impl FnOnce() -> T) {
@@ -68,7 +75,7 @@ impl<T: Ord> BottomK<T> {
 
     /// Adds the items of another part of the whole.
     pub fn merge(&mut self, other: Self) {
-        self.offered += other.offered;
+        self.offered = self.offered.saturating_add(other.offered);
         for (hash, item) in other.items {
             if hash <= self.limit {
                 self.push(hash, item);

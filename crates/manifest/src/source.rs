@@ -95,6 +95,13 @@ impl Source {
         self.files.iter().map(|file| &*file.path)
     }
 
+    /// The same table, of some of its files; `None` if there is no such file.
+    #[cfg(feature = "fits")]
+    pub(crate) fn part(&self, files: impl IntoIterator<Item = usize>) -> Option<Self> {
+        let files = files.into_iter().map(|file| self.files.get(file).cloned()).collect::<Option<_>>()?;
+        Some(Self { path: self.path.clone(), files })
+    }
+
     /// The files with their names relative to the folder.
     pub(crate) fn names(&self) -> impl Iterator<Item = (&Path, PathBuf)> {
         self.files().map(|file| {
@@ -180,8 +187,12 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// As for [`Self::fold`]; for a place that is not there.
+    /// As for [`Self::fold`]; for a place that is not there, or not in its order.
     pub fn pick(&self, fields: &[Field<'_>], places: &[(usize, u64)]) -> Result<Vec<RecordBatch>, Error> {
+        if let Some(pair) = places.windows(2).find(|pair| pair[0] >= pair[1]) {
+            let [a, b] = [pair[0], pair[1]].map(|(file, row)| format!("row {row} of file {file}"));
+            return Err(Error::usage(format!("{b} is asked for after {a}")).at(&self.path));
+        }
         let groups: Vec<&[(usize, u64)]> = places.chunk_by(|a, b| a.0 == b.0).collect();
         let one = |group: &&[(usize, u64)]| {
             let file = self

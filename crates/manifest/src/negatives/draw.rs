@@ -1,33 +1,18 @@
 //! From the pool to a sample.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::path::Path;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
-use arrow_array::{ArrayRef, RecordBatch, StringArray};
-use arrow_select::interleave::interleave;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use super::config::SamplingConfig;
-use super::pool::products;
-use super::positives::read_positions;
-use super::schema::{NEGATIVE_POOL, NEGATIVE_SAMPLE};
+use super::drawing::Drawing;
 use super::spark::spark_rank;
 use super::sweep::type_bin;
-use super::validate::{Validate, Validation};
-use crate::{
-    BottomK, Error, ErrorClass, Field, Input, Kind, Layout, Progress, Provenance, Rows, SeededHash, Source,
-    TableWriter,
-};
-
-/// The version that the rows of a sample carry.
-const SAMPLING_VERSION: &str = "1.1.0";
-
-/// Rows of a row group of a sample.
-const GROUP: usize = 1 << 16;
+use super::validate::Validation;
+use crate::{Error, Field, Kind, Progress, SeededHash, Source};
 
 /// What orders the galaxies of a stratum.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -135,27 +120,6 @@ pub struct Drawn {
     pub written: bool,
 }
 
-/// Identity and place of a candidate, in this order, so that ties go by identity.
-type Candidate = (Box<str>, (usize, u64));
-
-struct Candidates {
-    n1: BottomK<Candidate>,
-    n2: BottomK<Candidate>,
-}
-
-#[derive(Default)]
-struct Pass {
-    rows: u64,
-    strata: Vec<Candidates>,
-}
-
-const POOL_COLUMNS: [Field<'static>; 4] = [
-    Field::new("galaxy_id", Kind::Text, ""),
-    Field::new("nobs_z_bin", Kind::Text, ""),
-    Field::new("type_bin", Kind::Text, ""),
-    Field::new("pool", Kind::Text, ""),
-];
-
 impl Draw {
     /// Draws from a pool (a folder of Parquet files, or one) into a Parquet file, which is written only if no critical gate
     /// fails.
@@ -174,64 +138,27 @@ impl Draw {
         out: &Path,
         progress: &dyn Progress,
     ) -> Result<Drawn, Error> {
-        if pool.is_dir() && !pool.join("_SUCCESS").exists() && !self.incomplete {
-            let what = "has no _SUCCESS: not all sweeps are in it, and a sample would be another one";
-            return Err(Error::new(ErrorClass::Missing, what).at(pool));
-        }
-        if !self.incomplete {
-            is_as_marked(pool)?;
-        }
-        let source = Source::open(pool)?;
-        let known = Source::open(positives)?;
-        let mut strata = self.strata(&known)?;
-        let rows = source.rows()?.ok_or_else(|| Error::bad(pool, "must be Parquet"))?;
-        progress.begin("ranking the pool", rows);
-        let pass = self.rank(&source, &strata, progress)?;
-        let mut chosen = Vec::new();
-        for (stratum, candidates) in strata.iter_mut().zip(pass.strata) {
-            choose(stratum, candidates, &mut chosen);
-        }
-        chosen.sort_unstable();
-        if let Some(twins) = chosen.windows(2).find(|w| w[0].0 == w[1].0) {
-            let files: Vec<&Path> = source.files().collect();
-            let at = |(file, row): (usize, u64)| format!("row {row} of {}", files[file].display());
-            let what =
-                format!("galaxy {} stands here twice: {} and {}", twins[0].0, at(twins[0].1), at(twins[1].1));
-            return Err(Error::bad(pool, what));
-        }
-        if chosen.is_empty() {
-            return Err(Error::bad(pool, "no galaxy of the pool is in a stratum of the positives"));
-        }
-        progress.begin("fetching the sample", chosen.len() as u64);
-        let groups = self.fetch(&source, &chosen)?;
-        let mut validate = Validate::new(&self.config);
-        validate.strata = Some(strata.clone());
-        if known.has("ra")? && known.has("dec")? {
-            validate.positives = read_positions(&[positives.to_owned()])?;
-        }
-        let validation = validate.batches(&groups, progress)?;
-        let written = !validation.is_fatal();
-        if written {
-            self.write(out, &groups, &strata, &source, &known)?;
-        }
-        Ok(Drawn {
-            positives: strata.iter().map(|s| s.positives).sum(),
-            pool_rows: pass.rows,
-            rows: chosen.len() as u64,
-            seed: self.seed(),
-            ranking: self.ranking,
-            strata,
-            validation,
-            written,
-        })
+        let drawing = self.prepare(pool, positives)?;
+        let ranked = drawing.rank(0..drawing.files().len(), progress)?;
+        drawing.finish(ranked, out, progress)
     }
 
-    fn seed(&self) -> i64 {
+    /// The first step of [`Self::run`], for those who rank the files of a pool in parts, in one process or in many: reads
+    /// the positives, and looks at the pool.
+    ///
+    /// # Errors
+    ///
+    /// When an input is missing, incomplete or not what it should be.
+    pub fn prepare(&self, pool: &Path, positives: &Path) -> Result<Drawing, Error> {
+        Drawing::new(self, pool, positives)
+    }
+
+    pub(super) fn seed(&self) -> i64 {
         self.seed.unwrap_or(self.config.spatial_splits.hash_seed)
     }
 
     /// Counts the positives, and says what is wanted.
-    fn strata(&self, positives: &Source) -> Result<Vec<Stratum>, Error> {
+    pub(super) fn strata(&self, positives: &Source) -> Result<Vec<Stratum>, Error> {
         let has = |a: &str, b: &str| Ok::<_, Error>(positives.has(a)? && positives.has(b)?);
         let mut counts: BTreeMap<(String, String), u64> = BTreeMap::new();
         if has("type_bin", "nobs_z_bin")? {
@@ -286,148 +213,4 @@ impl Draw {
         };
         Ok(counts.into_iter().map(stratum).collect())
     }
-
-    fn rank(&self, pool: &Source, strata: &[Stratum], progress: &dyn Progress) -> Result<Pass, Error> {
-        let size = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
-        let init = || Pass {
-            rows: 0,
-            // N1 up to the whole target, since it may have to fill up all of N2.
-            strata: strata
-                .iter()
-                .map(|s| Candidates { n1: BottomK::new(size(s.target)), n2: BottomK::new(size(s.n2_target)) })
-                .collect(),
-        };
-        let seed = self.seed();
-        self.ranking.rank("", seed)?;
-        let step = |pass: &mut Pass, rows: &Rows| {
-            let [ids, bins, kinds, pools] = [0, 1, 2, 3].map(|i| rows.batch.column(i).as_string::<i32>());
-            pass.rows += rows.batch.num_rows() as u64;
-            let mut last = 0;
-            for row in 0..rows.batch.num_rows() {
-                let (bin, kind) = (bins.value(row), kinds.value(row));
-                let is = |s: &Stratum| s.nobs_z_bin == bin && s.type_bin == kind;
-                // Strata are few, and neighbours often share one.
-                if !is(&strata[last]) {
-                    match strata.iter().position(is) {
-                        Some(found) => last = found,
-                        None => continue,
-                    }
-                }
-                let id = ids.value(row);
-                let rank = self.ranking.rank(id, seed)?;
-                let candidates = &mut pass.strata[last];
-                let heap = match pools.value(row) {
-                    "N1" => &mut candidates.n1,
-                    "N2" => &mut candidates.n2,
-                    other => {
-                        let (row, what) =
-                            (rows.first_row + row as u64, format!("pool is '{other}', must be N1 or N2"));
-                        return Err(Error::new(ErrorClass::BadData, format!("row {row}: {what}")));
-                    }
-                };
-                heap.offer(rank, || (id.into(), (rows.file, rows.first_row + row as u64)));
-            }
-            progress.advance(rows.batch.num_rows() as u64);
-            Ok(())
-        };
-        pool.fold(&POOL_COLUMNS, init, step, |mut a, b| {
-            a.rows += b.rows;
-            for (a, b) in a.strata.iter_mut().zip(b.strata) {
-                a.n1.merge(b.n1);
-                a.n2.merge(b.n2);
-            }
-            a
-        })
-    }
-
-    /// The whole rows, in order of identity, as batches of the schema of a sample.
-    fn fetch(&self, pool: &Source, chosen: &[Candidate]) -> Result<Vec<RecordBatch>, Error> {
-        let mut places: Vec<(usize, u64)> = chosen.iter().map(|(_, place)| *place).collect();
-        places.sort_unstable();
-        let batches = pool.pick(NEGATIVE_POOL.fields(), &places)?;
-        let mut starts = vec![0];
-        for batch in &batches {
-            starts.push(starts[starts.len() - 1] + batch.num_rows());
-        }
-        let where_is = |place: &(usize, u64)| {
-            let index = places.partition_point(|p| p < place);
-            let batch = starts.partition_point(|&start| start <= index) - 1;
-            (batch, index - starts[batch])
-        };
-        let timestamp = self.timestamp.clone().unwrap_or_else(|| self.config.created_at.clone());
-        let group = |chosen: &[Candidate]| {
-            let indices: Vec<(usize, usize)> = chosen.iter().map(|(_, place)| where_is(place)).collect();
-            let mut columns = Vec::new();
-            for column in 0..NEGATIVE_POOL.fields().len() {
-                let arrays: Vec<&dyn arrow_array::Array> =
-                    batches.iter().map(|batch| batch.column(column).as_ref()).collect();
-                columns.push(interleave(&arrays, &indices).map_err(Error::usage)?);
-            }
-            for text in [timestamp.as_str(), SAMPLING_VERSION] {
-                let same = StringArray::from_iter_values(std::iter::repeat_n(text, chosen.len()));
-                columns.push(Arc::new(same) as ArrayRef);
-            }
-            crate::write::batch(&NEGATIVE_SAMPLE, columns)
-        };
-        chosen.chunks(GROUP).map(group).collect()
-    }
-
-    fn write(
-        &self,
-        out: &Path,
-        groups: &[RecordBatch],
-        strata: &[Stratum],
-        pool: &Source,
-        positives: &Source,
-    ) -> Result<(), Error> {
-        let files: Vec<PathBuf> = pool.files().map(Path::to_path_buf).collect();
-        let marker = std::fs::read_to_string(pool.path().join("_SUCCESS")).unwrap_or_default();
-        let provenance = Provenance::new()
-            .with_json("coaddkit.targets", &strata)
-            .with("coaddkit.config_sha256", self.config.sha256())
-            .with("coaddkit.seed", self.seed().to_string())
-            .with_json("coaddkit.ranking", &self.ranking)
-            .with_json("coaddkit.positives", &Input::of(positives)?)
-            .with_json("coaddkit.pool", &json!({ "files": files.len(), "marker": marker.trim() }));
-        let layout = Layout {
-            sorted_by: vec!["galaxy_id"],
-            distinct: vec!["galaxy_id", "ra", "dec", "row_index", "objid"],
-            ..Layout::default()
-        };
-        let mut writer = TableWriter::create(out, &NEGATIVE_SAMPLE, &layout, &provenance)?;
-        writer.write_groups(groups.len(), |group| Ok(groups[group].clone()))?;
-        writer.finish()?;
-        Ok(())
-    }
-}
-
-/// Whether a pool of ours has the files that its marker names, and no other. Markers of other writers name none.
-fn is_as_marked(pool: &Path) -> Result<(), Error> {
-    let Ok(text) = std::fs::read_to_string(pool.join("_SUCCESS")) else { return Ok(()) };
-    let marker: Value = serde_json::from_str(&text).unwrap_or_default();
-    let Some(files) = marker["files"].as_array() else { return Ok(()) };
-    let named: BTreeSet<&str> = files.iter().filter_map(|file| file["name"].as_str()).collect();
-    let there = products(pool)?;
-    let there: BTreeSet<&str> = there.iter().map(String::as_str).collect();
-    if let Some(other) = there.difference(&named).next() {
-        return Err(Error::bad(pool, format!("{other} is there, but _SUCCESS does not name it")));
-    }
-    match named.difference(&there).next() {
-        Some(lost) => Err(Error::bad(pool, format!("_SUCCESS names {lost}, which is not there"))),
-        None => Ok(()),
-    }
-}
-
-/// Takes the sample of a stratum, and notes how it went.
-fn choose(stratum: &mut Stratum, candidates: Candidates, chosen: &mut Vec<Candidate>) {
-    stratum.n1_available = candidates.n1.offered();
-    stratum.n2_available = candidates.n2.offered();
-    stratum.n2 = stratum.n2_target.min(stratum.n2_available);
-    let n1 = stratum.n1_target.min(stratum.n1_available);
-    stratum.backfill = (stratum.n2_target - stratum.n2).min(stratum.n1_available - n1);
-    stratum.n1 = n1 + stratum.backfill;
-    let take =
-        |heap: BottomK<Candidate>, n: u64| heap.into_sorted().into_iter().take(n as usize).map(|(_, c)| c);
-    chosen.extend(take(candidates.n1, stratum.n1));
-    chosen.extend(take(candidates.n2, stratum.n2));
 }

@@ -139,6 +139,9 @@ pub(super) fn pick(file: &SourceFile, fields: &[Field<'_>], rows: &[u64]) -> Res
     let (handle, metadata) = open(&file.path)?;
     let projection = Projection::new(file, fields, metadata.schema())?;
     let total = metadata.metadata().file_metadata().num_rows().unsigned_abs() as usize;
+    if let Some(row) = rows.last().filter(|row| **row >= total as u64) {
+        return Err(Error::bad(&file.path, format_args!("has no row {row}, but {total}")));
+    }
     let ranges =
         rows.chunk_by(|a, b| a + 1 == *b).map(|run| run[0] as usize..run[run.len() - 1] as usize + 1);
     let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(handle, metadata.clone())

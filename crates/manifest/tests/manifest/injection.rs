@@ -14,6 +14,7 @@ use proptest::prelude::*;
 
 use crate::{file, names, on_threads};
 
+mod shards;
 mod tables;
 
 const SPLITS: [&str; 3] = ["train", "val", "test"];

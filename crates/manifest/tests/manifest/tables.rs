@@ -213,6 +213,27 @@ fn what_is_missing_or_mistyped_is_named() {
 }
 
 #[test]
+fn rows_are_picked_by_place_or_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("t.parquet");
+    write(&path, &Layout::default(), 3).unwrap();
+    let source = Source::open(&path).unwrap();
+    let ids = |places: &[(usize, u64)]| -> Result<Vec<i64>, Error> {
+        let batches = source.pick(&FIELDS[4..5], places)?;
+        let values = |b: &RecordBatch| b.column(0).as_primitive::<Int64Type>().values().to_vec();
+        Ok(batches.iter().flat_map(values).collect())
+    };
+    let rows = [0, 99, 100, 101, 299];
+    assert_eq!(ids(&rows.map(|row| (0, row))).unwrap(), rows.map(|row| i64::MAX - row as i64));
+    let refused = |places: &[(usize, u64)]| ids(places).unwrap_err().to_string();
+    assert!(refused(&[(0, 5), (0, 300)]).ends_with("t.parquet: has no row 300, but 300"));
+    assert!(refused(&[(0, u64::MAX)]).contains("has no row"));
+    assert!(refused(&[(0, 5), (0, 5)]).ends_with("row 5 of file 0 is asked for after row 5 of file 0"));
+    assert!(refused(&[(0, 5), (0, 4)]).ends_with("row 4 of file 0 is asked for after row 5 of file 0"));
+    assert_eq!(refused(&[(1, 0)]), "there is no file 1");
+}
+
+#[test]
 fn paths_without_tables_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     assert_eq!(missing().class(), ErrorClass::Missing);

@@ -3,7 +3,7 @@
 use super::*;
 
 /// A pool of two sweeps, and positives that are few enough for it.
-fn survey(dir: &Path) -> (PathBuf, PathBuf) {
+pub(super) fn survey(dir: &Path) -> (PathBuf, PathBuf) {
     let out = dir.join("pool");
     pool(relaxed(), &sweeps(dir, 6000), &no_lenses(dir), &out);
     let mut positives = "type,nobs_z,ra,dec\n".to_owned();
@@ -100,7 +100,7 @@ fn n2_is_filled_up_from_n1_and_n1_is_not() {
 }
 
 /// The pool again, its rows in another order and other files.
-fn reshard(pool: &Path, out: &Path, files: usize, seed: u64) {
+pub(super) fn reshard(pool: &Path, out: &Path, files: usize, seed: u64) {
     std::fs::create_dir(out).unwrap();
     let mut rng = Rng::new(seed);
     let mut slices = Vec::new();
