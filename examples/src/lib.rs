@@ -35,7 +35,7 @@ pub use progress::{Bar, CountBar, StepBar};
 pub use run::{Failed, Run};
 pub use shards::{
     Account, ShardArgs, StatusArgs, Unfinished, of_record, refused, run_shard, show as show_status,
-    stand as status,
+    stand as status, task_error,
 };
 pub use simulate::SimulatedRaw;
 pub use summary::{count_summary, region_alerts, region_summary};

@@ -45,6 +45,20 @@ pub fn refused(error: &Error) -> Refused {
     (Exit::of_code(error.kind().exit_code()), error.to_string())
 }
 
+/// What the manifests say of a unit that failed.
+pub fn task_error(unit: &str, error: &coaddkit_manifest::Error) -> Error {
+    use coaddkit_manifest::ErrorClass as Class;
+    let kind = match error.class() {
+        Class::Io => ErrorKind::Transient,
+        Class::Missing => ErrorKind::Missing,
+        Class::BadData => ErrorKind::Data,
+        Class::Usage => ErrorKind::Usage,
+        Class::Limit => ErrorKind::Limit,
+    };
+    let text = error.to_string();
+    Error::new(kind, unit, text.strip_prefix(&format!("{unit}: ")).unwrap_or(&text))
+}
+
 /// Where the account of a run is: a folder, or a prefix of a bucket.
 #[derive(Debug)]
 pub struct Account {

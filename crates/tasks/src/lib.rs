@@ -106,7 +106,7 @@ pub use emit::{Emit, Engine, Script};
 pub use error::{Error, ErrorKind};
 pub use job::{Done, Input, Job, Output, Partial};
 pub use key::{Difference, RunKey};
-pub use merge::{Merged, merge};
+pub use merge::{Merged, about, merge};
 pub use plan::Plan;
 pub use record::{Record, State};
 pub use run::{Progress, Runner};

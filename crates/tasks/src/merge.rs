@@ -1,5 +1,6 @@
 use serde_json::Value;
 
+use crate::plan::StoredPlan;
 use crate::view::View;
 use crate::{Error, ErrorKind, Partial, Place, State, Status};
 
@@ -13,6 +14,15 @@ pub struct Merged<P> {
     pub status: Status,
     /// What [`Plan::about`](crate::Plan::about) said.
     pub about: Value,
+}
+
+/// What [`Plan::about`](crate::Plan::about) said of a run.
+///
+/// # Errors
+///
+/// When there is no run.
+pub fn about(place: impl Into<Place>) -> Result<Value, Error> {
+    Ok(StoredPlan::of(&place.into())?.about)
 }
 
 /// Merges what the units gave, in the order of the plan, whatever shard and whichever run gave it.

@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 
 use crate::job::hex;
 use crate::ledger;
-use crate::{Error, ErrorKind, RunKey, Shard};
+use crate::store;
+use crate::{Error, ErrorKind, Place, RunKey, Shard};
 
 /// All units of a run, sorted by name, and the key of the run.
 #[derive(Clone, Debug)]
@@ -193,6 +194,14 @@ pub(crate) struct StoredPlan {
 }
 
 impl StoredPlan {
+    /// Of a folder or a store.
+    pub fn of(place: &Place) -> Result<Self, Error> {
+        match place.shared() {
+            Some(store) => store::known_plan(store, place.path()),
+            None => Self::read(place.path()),
+        }
+    }
+
     pub fn read(folder: &Path) -> Result<Self, Error> {
         let path = plan_path(folder);
         let text = match fs::read(&path) {

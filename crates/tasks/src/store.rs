@@ -102,6 +102,25 @@ impl Place {
         self.store.as_ref()
     }
 
+    /// Brings the products of units to the folder, where they are not: those of a store.
+    ///
+    /// # Errors
+    ///
+    /// A product that is not there, and what the store or the disk says.
+    pub fn fetch(&self, outputs: &[Output]) -> Result<(), Error> {
+        outputs.iter().try_for_each(|output| self.bring(output))
+    }
+
+    /// Puts files of the folder, by their paths below it, into the store if it is one.
+    ///
+    /// # Errors
+    ///
+    /// What the store or the disk says.
+    pub fn publish(&self, paths: &[&str]) -> Result<(), Error> {
+        let Some(store) = &self.store else { return Ok(()) };
+        paths.iter().try_for_each(|path| store.put_file(path, &self.folder.join(path)))
+    }
+
     /// Which products are there.
     pub(crate) fn files(&self) -> Result<Files, Error> {
         let listed = self.store.as_ref().map(|store| store.list()).transpose()?;
@@ -114,15 +133,22 @@ impl Place {
         output: &Output,
         work: impl FnOnce() -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let Some(store) = &self.store else { return work() };
+        self.bring(output)?;
+        let done = work();
+        if self.store.is_some() {
+            let path = self.folder.join(&output.path);
+            fs::remove_file(&path).map_err(|e| Error::io(&path, &e))?;
+        }
+        done
+    }
+
+    fn bring(&self, output: &Output) -> Result<(), Error> {
+        let Some(store) = &self.store else { return Ok(()) };
         let path = self.folder.join(&output.path);
         let bytes = store.get(&output.path)?;
         let bytes = bytes.ok_or_else(|| Error::new(ErrorKind::Missing, &output.path, "it is not there"))?;
         let above = path.parent().unwrap_or(&self.folder);
-        fs::create_dir_all(above).and_then(|()| fs::write(&path, bytes)).map_err(|e| Error::io(&path, &e))?;
-        let done = work();
-        fs::remove_file(&path).map_err(|e| Error::io(&path, &e))?;
-        done
+        fs::create_dir_all(above).and_then(|()| fs::write(&path, bytes)).map_err(|e| Error::io(&path, &e))
     }
 }
 
@@ -284,10 +310,14 @@ fn plan(store: &dyn Store, folder: &Path) -> Result<Option<StoredPlan>, Error> {
     StoredPlan::read(folder).map(Some)
 }
 
+/// The plan of a store, which has to be there.
+pub(crate) fn known_plan(store: &Arc<dyn Store>, folder: &Path) -> Result<StoredPlan, Error> {
+    plan(store.as_ref(), folder)?.ok_or_else(|| Error::new(ErrorKind::Missing, PLAN, "there is no run"))
+}
+
 /// Brings everything that a store knows of a run to the folder: one ledger a shard.
 pub(crate) fn collect(store: &Arc<dyn Store>, folder: &Path) -> Result<(), Error> {
-    let missing = || Error::new(ErrorKind::Missing, PLAN, "there is no run");
-    let plan = plan(store.as_ref(), folder)?.ok_or_else(missing)?;
+    let plan = known_plan(store, folder)?;
     let names: Vec<String> =
         store.list()?.into_iter().map(|(name, _)| name).filter(|name| shard_of(name).is_some()).collect();
     let found = Mutex::new(Ok(vec![None; names.len()]));

@@ -145,6 +145,11 @@ impl SweepReport {
         }
     }
 
+    /// The name of the file that the sweep gives.
+    pub fn product(&self) -> String {
+        super::pooling::product(&self.path)
+    }
+
     /// Of a sweep that gives nothing, and why, where only that is left of what another process found.
     pub fn failed(path: &Path, why: impl Into<String>) -> Self {
         Self { error: Some(why.into()), ..Self::of(path) }

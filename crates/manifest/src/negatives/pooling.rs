@@ -286,6 +286,6 @@ fn stem(path: &Path) -> String {
     cut.to_owned()
 }
 
-fn product(path: &Path) -> String {
+pub(super) fn product(path: &Path) -> String {
     format!("{}.parquet", stem(path))
 }

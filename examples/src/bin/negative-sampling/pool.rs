@@ -1,7 +1,11 @@
-use coaddkit_examples::{Common, Exit, Run, StepBar, Table, folder, local_sweeps, print, say, timestamp};
+use crate::split;
+use coaddkit_examples::{
+    Common, Exit, Refused, Run, ShardArgs, StepBar, Table, folder, local_sweeps, print, say, timestamp,
+};
 use coaddkit_manifest::negatives::{Compat, FILTERS, Pool, PoolReport, SamplingConfig};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -13,13 +17,13 @@ pub struct Args {
     list: Option<PathBuf>,
     /// A catalogue of known lenses (CSV, Parquet or FITS) to keep away from; may be given several times
     #[arg(long, value_name = "FILE", required = true)]
-    positives: Vec<PathBuf>,
+    pub positives: Vec<PathBuf>,
     /// The configuration (YAML; TOML if it ends in .toml)
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Where the pool goes: one Parquet file a sweep
-    #[arg(long, value_name = "DIR", value_parser = folder)]
-    out: PathBuf,
+    /// Where the pool goes: one Parquet file a sweep; with --shards also s3://bucket/prefix
+    #[arg(long, value_name = "DIR|URL", value_parser = folder)]
+    pub out: PathBuf,
     /// Classes and splits as the published job of that day ran them: 2026-02-07 or 2026-02-09
     #[arg(long, value_name = "DAY", value_parser = compat)]
     compat: Option<Compat>,
@@ -30,7 +34,64 @@ pub struct Args {
     #[arg(long, value_name = "TEXT", default_value = "unknown")]
     git_commit: String,
     #[command(flatten)]
-    common: Common,
+    pub shards: ShardArgs,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// What a process that did not make the pool needs, to end it.
+#[derive(Serialize, Deserialize)]
+pub struct Told {
+    sweeps: Vec<PathBuf>,
+    positives: Vec<PathBuf>,
+    config: PathBuf,
+    compat: Option<String>,
+    timestamp: Option<String>,
+    git_commit: String,
+}
+
+impl Args {
+    /// The sweeps.
+    pub fn files(&self) -> Result<Vec<PathBuf>, Refused> {
+        local_sweeps(&self.sweeps, self.list.as_deref())
+    }
+
+    /// The rules.
+    pub fn pool(&self) -> Result<Pool, Refused> {
+        Ok(Pool { force: self.common.force, ..self.told(Vec::new()).pool()?.0 })
+    }
+
+    /// What is needed to end the pool.
+    pub fn told(&self, sweeps: Vec<PathBuf>) -> Told {
+        Told {
+            sweeps,
+            positives: self.positives.clone(),
+            config: self.config.clone(),
+            compat: self.compat.map(|compat| compat.name().to_owned()),
+            timestamp: timestamp(self.timestamp.as_deref()),
+            git_commit: self.git_commit.clone(),
+        }
+    }
+}
+
+impl Told {
+    /// The rules, and the sweeps.
+    pub fn pool(self) -> Result<(Pool, Vec<PathBuf>), Refused> {
+        let of_error = |e: coaddkit_manifest::Error| (e.class().into(), e.to_string());
+        let pool = Pool {
+            config: SamplingConfig::read(&self.config).map_err(of_error)?,
+            compat: self.compat.map(|day| day.parse()).transpose().map_err(of_error)?,
+            timestamp: self.timestamp,
+            git_commit: self.git_commit,
+            force: false,
+        };
+        Ok((pool, self.sweeps))
+    }
+
+    /// The known lenses.
+    pub fn positives(&self) -> &[PathBuf] {
+        &self.positives
+    }
 }
 
 pub fn compat(text: &str) -> Result<Compat, String> {
@@ -40,20 +101,19 @@ pub fn compat(text: &str) -> Result<Compat, String> {
 pub fn run(args: &Args) -> Exit {
     let mut run = Run::start("negative-sampling pool");
     let common = &args.common;
-    let files = match local_sweeps(&args.sweeps, args.list.as_deref()) {
-        Ok(files) => files,
+    match args.shards.asked() {
+        Ok(None) => {}
+        asked => {
+            let shard = asked.map(Option::unwrap_or_default);
+            return match shard.and_then(|shard| split::pool_shard(args, shard, &mut run)) {
+                Ok(exit) => run.end(common, exit),
+                Err((exit, reason)) => run.refuse(common, exit, &reason),
+            };
+        }
+    }
+    let (files, pool) = match args.files().and_then(|files| Ok((files, args.pool()?))) {
+        Ok(ready) => ready,
         Err((exit, reason)) => return run.refuse(common, exit, &reason),
-    };
-    let config = match SamplingConfig::read(&args.config) {
-        Ok(config) => config,
-        Err(e) => return run.refuse(common, e.class().into(), &e.to_string()),
-    };
-    let pool = Pool {
-        config,
-        compat: args.compat,
-        timestamp: timestamp(args.timestamp.as_deref()),
-        git_commit: args.git_commit.clone(),
-        force: common.force,
     };
     let bar = StepBar::new(common.quiet);
     let report = common.on_threads(|| pool.run(&files, &args.positives, &args.out, &bar));
@@ -62,12 +122,18 @@ pub fn run(args: &Args) -> Exit {
         Ok(report) => report,
         Err(e) => return run.refuse(common, e.class().into(), &e.to_string()),
     };
-    let mut exit = Exit::Complete;
+    let failures = report.sweeps.iter().filter_map(|sweep| sweep.failure.as_ref());
+    let exit = failures.fold(Exit::Complete, |exit, error| exit.worse(error.class().into()));
+    tell(&report, &args.out, common.quiet, &mut run);
+    run.end(common, exit)
+}
+
+/// Says what became of the sweeps, on the screen and in the report of the run.
+pub fn tell(report: &PoolReport, out: &Path, quiet: bool, run: &mut Run) {
     for sweep in &report.sweeps {
-        if let Some(error) = &sweep.failure {
+        if let Some(error) = &sweep.error {
             say!("failed: {error}");
-            run.failed(&sweep.path, error.to_string());
-            exit = exit.worse(error.class().into());
+            run.failed(&sweep.path, error.clone());
         }
     }
     let skipped = report.sweeps.iter().filter(|s| s.skipped).count() as u64;
@@ -81,10 +147,9 @@ pub fn run(args: &Args) -> Exit {
     ]);
     run.alerts.clone_from(&report.alerts);
     run.extra.insert("pool".to_owned(), json!(report));
-    if !common.quiet {
-        print(&(summary(&report) + &format!("\n  pool  {}\n", args.out.display())));
+    if !quiet {
+        print(&(summary(report) + &format!("\n  pool  {}\n", out.display())));
     }
-    run.end(common, exit)
 }
 
 fn summary(report: &PoolReport) -> String {

@@ -1,23 +1,29 @@
+use crate::split;
 use crate::validate::{failures, gates};
-use coaddkit_examples::{Common, Exit, Run, StepBar, Table, new_file, print, say, timestamp};
-use coaddkit_manifest::negatives::{Draw, Drawn, Ranking, SamplingConfig};
+use coaddkit_examples::{
+    Common, Exit, Refused, Run, ShardArgs, StepBar, Table, new_file, print, say, timestamp,
+};
+use coaddkit_manifest::Error;
+use coaddkit_manifest::negatives::{Draw, Drawing, Drawn, Ranking, SamplingConfig};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
 pub struct Args {
     /// The pool: a folder that `pool` wrote, or Parquet with the same columns
     #[arg(long, value_name = "DIR")]
-    pool: PathBuf,
+    pub pool: PathBuf,
     /// Positives with type_bin and nobs_z_bin, or type and nobs_z, as `positives` writes them
     #[arg(long, value_name = "FILE")]
-    positives: PathBuf,
+    pub positives: PathBuf,
     /// The configuration (YAML; TOML if it ends in .toml)
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// The sample (Parquet); its report goes beside it, into NAME.validation, or NAME.refused
-    #[arg(long, value_name = "FILE", value_parser = new_file)]
-    out: PathBuf,
+    /// The sample (Parquet); its report goes beside it, into NAME.validation, or NAME.refused. With --shards a folder for
+    /// all shards, or s3://bucket/prefix
+    #[arg(long, value_name = "FILE|DIR|URL")]
+    pub out: PathBuf,
     /// Seed of the sample instead of the configuration's hash_seed; never moves the splits
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     seed: Option<i64>,
@@ -31,10 +37,64 @@ pub struct Args {
     #[arg(long)]
     incomplete: bool,
     #[command(flatten)]
-    common: Common,
+    pub shards: ShardArgs,
+    #[command(flatten)]
+    pub common: Common,
 }
 
-#[derive(Clone, Copy, clap::ValueEnum)]
+/// What a process that did not rank the pool needs, to end the sample.
+#[derive(Serialize, Deserialize)]
+pub struct Told {
+    pool: PathBuf,
+    positives: PathBuf,
+    config: PathBuf,
+    seed: Option<i64>,
+    ranking: Order,
+    timestamp: Option<String>,
+    incomplete: bool,
+}
+
+impl Args {
+    /// The rules.
+    pub fn draw(&self) -> Result<Draw, Error> {
+        self.told().draw()
+    }
+
+    /// What is needed to end the sample.
+    pub fn told(&self) -> Told {
+        Told {
+            pool: self.pool.clone(),
+            positives: self.positives.clone(),
+            config: self.config.clone(),
+            seed: self.seed,
+            ranking: self.ranking,
+            timestamp: timestamp(self.timestamp.as_deref()),
+            incomplete: self.incomplete,
+        }
+    }
+}
+
+impl Told {
+    fn draw(&self) -> Result<Draw, Error> {
+        Ok(Draw {
+            config: SamplingConfig::read(&self.config)?,
+            seed: self.seed,
+            ranking: match self.ranking {
+                Order::Xxh3 => Ranking::Xxh3,
+                Order::SparkMurmur3 => Ranking::SparkMurmur3,
+            },
+            timestamp: self.timestamp.clone(),
+            incomplete: self.incomplete,
+        })
+    }
+
+    /// The pool and the positives, ready to be drawn from.
+    pub fn prepare(&self) -> Result<Drawing, Error> {
+        self.draw()?.prepare(&self.pool, &self.positives)
+    }
+}
+
+#[derive(Clone, Copy, clap::ValueEnum, Serialize, Deserialize)]
 enum Order {
     /// XXH3-64 of galaxy_id with the seed
     Xxh3,
@@ -45,30 +105,43 @@ enum Order {
 pub fn run(args: &Args) -> Exit {
     let mut run = Run::start("negative-sampling sample");
     let common = &args.common;
+    match args.shards.asked() {
+        Ok(None) => {}
+        asked => {
+            let shard = asked.map(Option::unwrap_or_default);
+            return match shard.and_then(|shard| split::sample_shard(args, shard, &mut run)) {
+                Ok(exit) => run.end(common, exit),
+                Err((exit, reason)) => run.refuse(common, exit, &reason),
+            };
+        }
+    }
+    if let Err(why) = new_file(&args.out.to_string_lossy()) {
+        return run.refuse(common, Exit::Usage, &format!("--out {}: {why}", args.out.display()));
+    }
     let bar = StepBar::new(common.quiet);
-    let drawn = common.on_threads(|| {
-        let draw = Draw {
-            config: SamplingConfig::read(&args.config)?,
-            seed: args.seed,
-            ranking: match args.ranking {
-                Order::Xxh3 => Ranking::Xxh3,
-                Order::SparkMurmur3 => Ranking::SparkMurmur3,
-            },
-            timestamp: timestamp(args.timestamp.as_deref()),
-            incomplete: args.incomplete,
-        };
-        draw.run(&args.pool, &args.positives, &args.out, &bar)
-    });
+    let drawn = common.on_threads(|| args.draw()?.run(&args.pool, &args.positives, &args.out, &bar));
     bar.finish();
     let drawn = match drawn {
         Ok(drawn) => drawn,
         Err(e) => return run.refuse(common, e.class().into(), &e.to_string()),
     };
-    // What is said of a sample that was refused does not replace what was said of the one that is there.
-    let folder = args.out.with_extension(if drawn.written { "validation" } else { "refused" });
-    if let Err(e) = drawn.validation.write(&folder) {
-        return run.refuse(common, e.class().into(), &e.to_string());
+    match tell(&drawn, (&args.out, &args.out), common, &mut run) {
+        Ok(exit) => run.end(common, exit),
+        Err((exit, reason)) => run.refuse(common, exit, &reason),
     }
+}
+
+/// Writes what is said of a sample beside it, and says it; the sample is shown under the second name.
+pub fn tell(
+    drawn: &Drawn,
+    (out, shown): (&Path, &Path),
+    common: &Common,
+    run: &mut Run,
+) -> Result<Exit, Refused> {
+    // What is said of a sample that was refused does not replace what was said of the one that is there.
+    let end = if drawn.written { "validation" } else { "refused" };
+    drawn.validation.write(&out.with_extension(end)).map_err(|e| (e.class().into(), e.to_string()))?;
+    let folder = shown.with_extension(end);
     run.counts.extend([
         ("done", u64::from(drawn.written)),
         ("positives", drawn.positives),
@@ -81,22 +154,19 @@ pub fn run(args: &Args) -> Exit {
             run.alerts.push(format!("{} {} is {short} of {} short", s.nobs_z_bin, s.type_bin, s.target));
         }
     }
-    let exit = failures(&mut run, &args.out, &drawn.validation);
+    let exit = failures(run, shown, &drawn.validation);
     if !drawn.written {
-        say!(
-            "negative-sampling sample: nothing is written to {}: a critical gate failed",
-            args.out.display()
-        );
+        say!("negative-sampling sample: nothing is written to {}: a critical gate failed", shown.display());
     }
     run.extra.insert("sample".to_owned(), json!(drawn));
     if !common.quiet {
-        print(&(summary(&drawn) + &gates(&drawn.validation)));
+        print(&(summary(drawn) + &gates(&drawn.validation)));
         if drawn.written {
-            print(&format!("\n  sample  {}", args.out.display()));
+            print(&format!("\n  sample  {}", shown.display()));
         }
         print(&format!("\n  report  {}\n", folder.display()));
     }
-    run.end(common, exit)
+    Ok(exit)
 }
 
 fn summary(drawn: &Drawn) -> String {
