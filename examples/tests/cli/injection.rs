@@ -1,7 +1,7 @@
 use crate::{Ran, names, run};
 use std::path::Path;
 
-fn injection(dir: &Path, args: &[&str]) -> Ran {
+pub fn injection(dir: &Path, args: &[&str]) -> Ran {
     run(env!("CARGO_BIN_EXE_injection-manifest"), args, dir)
 }
 
@@ -10,7 +10,7 @@ const CONFIG: &str = "[inputs]\nparent = 'parent.csv'\nbricks_with_region = 'tab
                       [tiers.train]\nn_total_per_split = 20\ncontrol_frac = 0.5\n";
 
 /// A survey of sixteen lonely bricks with galaxies of their own, its regions made by the binary itself.
-fn survey(dir: &Path) {
+pub fn survey(dir: &Path) {
     let mut bricks = "brickname,ra,dec,ra1,ra2,dec1,dec2,psfsize_r,psfdepth_r,ebv\n".to_owned();
     let mut counts = "brickname,lrg_count\n".to_owned();
     for i in 0..16 {

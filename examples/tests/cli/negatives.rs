@@ -2,12 +2,12 @@ use crate::{Ran, fixture, names, run};
 use coaddkit_testkit::{MINIATURE_SWEEPS, SkyBox, Sweep};
 use std::path::Path;
 
-fn negatives(dir: &Path, args: &[&str]) -> Ran {
+pub fn negatives(dir: &Path, args: &[&str]) -> Ran {
     run(env!("CARGO_BIN_EXE_negative-sampling"), args, dir)
 }
 
 /// The shipped configuration, for few and faint galaxies that all go into one set.
-fn configure(dir: &Path) {
+pub fn configure(dir: &Path) {
     let shipped = std::fs::read_to_string(fixture("../examples/configs/negative_sampling_v1.yaml")).unwrap();
     let mut text = shipped.clone();
     for (from, to) in [
@@ -125,7 +125,7 @@ fn from_sweeps_to_a_sample_that_may_be_used() {
 }
 
 /// Positions of two rows that are in the pool: ends of it, so that they are far apart.
-fn lenses(dir: &Path) -> String {
+pub fn lenses(dir: &Path) -> String {
     use coaddkit_manifest::{Field, Kind, Source};
     let fields = [Field::new("ra", Kind::Float64, ""), Field::new("dec", Kind::Float64, "")];
     let rows = Source::open(dir.join("pool")).unwrap().read(&fields).unwrap();

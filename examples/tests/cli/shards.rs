@@ -1,5 +1,7 @@
 //! Jobs in shards: whatever the number of shards, their order and repeats, the merged products are those of one process.
 
+mod manifests;
+
 use std::path::Path;
 use std::process::Command;
 

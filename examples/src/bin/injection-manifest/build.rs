@@ -1,17 +1,18 @@
-use coaddkit_examples::{Common, Exit, Run, StepBar, Table, folder, print, timestamp};
+use crate::split::{self, Told};
+use coaddkit_examples::{Common, Exit, Refused, Run, ShardArgs, StepBar, Table, folder, print, timestamp};
 use coaddkit_manifest::Error;
-use coaddkit_manifest::injection::{Build, Built, StageConfig};
+use coaddkit_manifest::injection::Built;
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
 pub struct Args {
     /// The configuration (TOML), with the keys of a `_stage_config.json`
     #[arg(long, value_name = "FILE")]
-    config: PathBuf,
-    /// Where the manifests go
-    #[arg(long, value_name = "DIR", value_parser = folder)]
-    out: PathBuf,
+    pub config: PathBuf,
+    /// Where the manifests go; with --shards also s3://bucket/prefix
+    #[arg(long, value_name = "DIR|URL", value_parser = folder)]
+    pub out: PathBuf,
     /// Refuse before any work if more tasks than this may come out
     #[arg(long, default_value_t = 30_000_000, value_name = "N")]
     max_total_tasks: u64,
@@ -20,21 +21,47 @@ pub struct Args {
     timestamp: Option<String>,
     /// Write CSV beside Parquet
     #[arg(long)]
-    csv: bool,
+    pub csv: bool,
     #[command(flatten)]
-    common: Common,
+    pub shards: ShardArgs,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+impl Args {
+    /// What is needed to end the stage.
+    pub fn told(&self) -> Told {
+        Told {
+            config: self.config.clone(),
+            max_total_tasks: self.max_total_tasks,
+            timestamp: timestamp(self.timestamp.as_deref()),
+            csv: self.csv,
+        }
+    }
+}
+
+/// How an error of the manifests ends a run.
+pub fn of_error(error: &Error) -> Refused {
+    (error.class().into(), error.to_string())
 }
 
 pub fn run(args: &Args) -> Exit {
     let mut run = Run::start("injection-manifest build");
     let common = &args.common;
+    match args.shards.asked() {
+        Ok(None) => {}
+        asked => {
+            let shard = asked.map(Option::unwrap_or_default);
+            return match shard.and_then(|shard| split::run(args, shard, &mut run)) {
+                Ok(exit) => run.end(common, exit),
+                Err((exit, reason)) => run.refuse(common, exit, &reason),
+            };
+        }
+    }
     let bar = StepBar::new(common.quiet);
     let built = common.on_threads(|| -> Result<Built, Error> {
-        let mut build = Build::new(StageConfig::read(&args.config)?);
-        build.max_total_tasks = args.max_total_tasks;
-        build.timestamp = timestamp(args.timestamp.as_deref());
+        let mut build = args.told().build()?;
         build.force = common.force;
-        build.csv = args.csv;
         build.run(&args.out, &bar)
     });
     bar.finish();
@@ -42,6 +69,12 @@ pub fn run(args: &Args) -> Exit {
         Ok(built) => built,
         Err(e) => return run.refuse(common, e.class().into(), &e.to_string()),
     };
+    tell(&built, &args.out, common.quiet, &mut run);
+    run.end(common, Exit::Complete)
+}
+
+/// Says what was built, on the screen and in the report of the run.
+pub fn tell(built: &Built, out: &Path, quiet: bool, run: &mut Run) {
     run.bytes = built.input_bytes;
     let skipped = built.experiments.iter().filter(|e| e.skipped).count() as u64;
     run.counts.extend([
@@ -59,13 +92,12 @@ pub fn run(args: &Args) -> Exit {
         })
         .collect();
     run.extra.insert("built".to_owned(), json!(built));
-    if !common.quiet {
-        print(&summary(&built, args));
+    if !quiet {
+        print(&summary(built, out));
     }
-    run.end(common, Exit::Complete)
 }
 
-fn summary(built: &Built, args: &Args) -> String {
+fn summary(built: &Built, out: &Path) -> String {
     let mut table = Table::new(["experiment", "tasks", "controls", "bricks", "MB"]);
     for e in &built.experiments {
         let size = if e.skipped { "as it was".to_owned() } else { format!("{:.1}", e.bytes as f64 / 1e6) };
@@ -90,5 +122,5 @@ fn summary(built: &Built, args: &Args) -> String {
             "  {n} selection sets and splits have fewer galaxies than asked for: counts.shortfalls of _stage_config.json\n"
         ),
     };
-    format!("{table}\n{parent}\n{short}  manifests  {}\n", args.out.display())
+    format!("{table}\n{parent}\n{short}  manifests  {}\n", out.display())
 }
