@@ -21,14 +21,49 @@ struct Handed {
     units: &'static str,
 }
 
-const JOBS: [Handed; 1] = [Handed {
-    name: "lrg-density-count",
-    program: env!("CARGO_BIN_EXE_lrg-density"),
-    job: &[],
-    options: &["--variant", "v3", "--deredden", "--shards", "16"],
-    files: &[("--list", "sweeps.txt")],
-    units: "1436",
-}];
+const JOBS: [Handed; 4] = [
+    Handed {
+        name: "lrg-density-count",
+        program: env!("CARGO_BIN_EXE_lrg-density"),
+        job: &[],
+        options: &["--variant", "v3", "--deredden", "--shards", "16"],
+        files: &[("--list", "sweeps.txt")],
+        units: "1436",
+    },
+    Handed {
+        name: "negative-sampling-pool",
+        program: env!("CARGO_BIN_EXE_negative-sampling"),
+        job: &["pool"],
+        options: &["--positives", "lenses.csv", "--config", "negative_sampling_v1.yaml", "--shards", "16"],
+        files: &[("--list", "sweeps.txt")],
+        units: "1436",
+    },
+    Handed {
+        name: "negative-sampling-sample",
+        program: env!("CARGO_BIN_EXE_negative-sampling"),
+        job: &["sample"],
+        options: &[
+            "--pool",
+            "pool",
+            "--positives",
+            "matched.parquet",
+            "--config",
+            "negative_sampling_v1.yaml",
+            "--shards",
+            "8",
+        ],
+        files: &[],
+        units: "64",
+    },
+    Handed {
+        name: "injection-manifest-build",
+        program: env!("CARGO_BIN_EXE_injection-manifest"),
+        job: &[],
+        options: &["--config", "injection.toml", "--shards", "6"],
+        files: &[],
+        units: "6",
+    },
+];
 
 /// A folder with what the jobs read.
 fn inputs() -> tempfile::TempDir {
@@ -55,9 +90,9 @@ fn scripts(job: &Handed, engine: &str, dir: &Path) -> Vec<(String, String)> {
         .collect();
     files.iter().for_each(|(option, file)| args.extend([*option, file.as_str()]));
     args.extend(job.options);
-    args.extend(["--out", &out, "--at-once", "8"]);
+    args.extend(["--out", &out, "--at-once", "8", "--units", job.units]);
     if remote {
-        args.extend(["--image", "registry.example.org/coaddkit:0.1.0", "--units", job.units]);
+        args.extend(["--image", "registry.example.org/coaddkit:0.1.0"]);
     } else {
         args.extend(["--binary", &program, "--chdir", "/pscratch/survey"]);
     }
