@@ -170,6 +170,16 @@ impl BrickList {
         &self.bricks
     }
 
+    /// The list in parts of so many bricks each, at least one, in order; together they are the list.
+    pub fn chunks(&self, bricks: usize) -> impl ExactSizeIterator<Item = Self> {
+        let size = bricks.max(1);
+        self.bricks.chunks(size).zip(self.conditions.chunks(size)).map(|(bricks, conditions)| Self {
+            bricks: bricks.to_vec(),
+            conditions: conditions.to_vec(),
+            repeated: 0,
+        })
+    }
+
     /// The conditions in a brick, by its place in [`Self::bricks`].
     pub fn conditions(&self, index: usize) -> Option<Conditions> {
         self.conditions.get(index).copied().flatten()

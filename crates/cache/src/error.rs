@@ -75,6 +75,14 @@ pub enum CacheError {
         /// The files.
         products: [Product; 2],
     },
+    /// Parts of a list of bricks are not that list.
+    #[error("brick {brick} {problem}")]
+    Parts {
+        /// The brick.
+        brick: BrickName,
+        /// What is wrong: it is in no part, in two, or was not asked for.
+        problem: &'static str,
+    },
     /// A stamp of no product was asked for.
     #[error("no product was asked for")]
     NoProducts,

@@ -10,10 +10,12 @@ use crate::bricks::BrickList;
 use crate::error::CacheError;
 use crate::layout::{FileSet, Product};
 use crate::manifest::KnownAbsent;
+use crate::parts::Places;
 use crate::state::BrickRecord;
 use crate::store::{CoaddCache, QUARANTINE};
 use coaddkit_sky::BrickName;
 use coaddkit_transfer::{Existing, Progress, Report, Transfer};
+use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
 /// Fetches what the cache lacks of the bricks that are asked for, and marks the bricks that are complete.
@@ -38,8 +40,9 @@ pub struct Fill<'c> {
     absent: KnownAbsent,
 }
 
-/// What [`Fill`] did.
-#[derive(Clone, Debug)]
+/// What [`Fill`] did. It can be kept as text (`serde`), so that the parts of a list may be filled by several processes, and
+/// [merged](Self::merge).
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Filled {
     /// A row for every brick that was asked for, in their order.
@@ -52,6 +55,89 @@ pub struct Filled {
     pub not_asked: u64,
     /// Files that lay there without a marker and proved damaged; they were fetched again.
     pub replaced: u64,
+    /// Files of each brick that were in the plan of the transfer.
+    planned: Vec<usize>,
+}
+
+impl Filled {
+    /// What a single run over the list would have done, from what was done for its parts, in whatever order they come.
+    ///
+    /// # Errors
+    ///
+    /// [`CacheError::Parts`] if a brick of the list is in no part or in two, or one is not in the list.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use coaddkit_cache::{Band, BrickList, CoaddCache, FileSet, Fill, Filled};
+    /// use coaddkit_transfer::Destination;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let cache = CoaddCache::new(Destination::folder("coadd_cache"))?;
+    /// let bricks = BrickList::read("survey-bricks.fits.gz".as_ref())?;
+    /// let fill = Fill::new(&cache, FileSet::new([Band::R])?, "https://portal.example.org/coadd");
+    /// // Each in a process of its own, which keeps as text what it did.
+    /// let parts = bricks.chunks(1000).map(|part| fill.run(&part, &()));
+    /// // And when all have ended, in one of them.
+    /// let filled = Filled::merge(&bricks, parts.collect::<Result<Vec<_>, _>>()?)?;
+    /// println!("{} files came", filled.report.counts.published);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn merge(bricks: &BrickList, parts: impl IntoIterator<Item = Self>) -> Result<Self, CacheError> {
+        let places = Places::of(bricks);
+        let mut sorted = Vec::new();
+        for part in parts {
+            let first = part.records.iter().map(|record| places.find(record.brick));
+            let first = first.collect::<Result<Vec<_>, _>>()?.into_iter().min();
+            sorted.push((first, part));
+        }
+        // What ended a run early does not depend on which part comes first.
+        sorted.sort_by_key(|(first, _)| *first);
+        let each = |part: &Self| {
+            let planned = part.planned.iter().copied().chain(std::iter::repeat(0));
+            part.records.iter().zip(planned).map(|(record, files)| (record.brick, files)).collect::<Vec<_>>()
+        };
+        let planned = places.sort(bricks, sorted.iter().flat_map(|(_, part)| each(part)))?;
+        // Where the files of each brick begin in the plan of a single run.
+        let starts = begins(planned.iter().copied());
+        let mut all = Self {
+            records: Vec::new(),
+            report: Report::default(),
+            complete_before: 0,
+            not_asked: 0,
+            replaced: 0,
+            planned,
+        };
+        let mut records = Vec::new();
+        for (_, part) in sorted {
+            let own = each(&part);
+            let begins = begins(own.iter().map(|(_, files)| *files));
+            let place = |index: usize| {
+                let row = begins.partition_point(|begin| *begin <= index).saturating_sub(1);
+                let start =
+                    own.get(row).and_then(|(brick, _)| places.find(*brick).ok()).map(|place| starts[place]);
+                start.unwrap_or(0).saturating_add(index - begins.get(row).copied().unwrap_or(0))
+            };
+            all.report.merge(part.report, place);
+            all.complete_before = all.complete_before.saturating_add(part.complete_before);
+            all.not_asked = all.not_asked.saturating_add(part.not_asked);
+            all.replaced = all.replaced.saturating_add(part.replaced);
+            records.extend(part.records.into_iter().map(|record| (record.brick, record)));
+        }
+        all.records = places.sort(bricks, records)?;
+        Ok(all)
+    }
+}
+
+/// Sums of all before.
+fn begins(counts: impl Iterator<Item = usize>) -> Vec<usize> {
+    let before = |sum: &mut usize, count: usize| {
+        let begin = *sum;
+        *sum = sum.saturating_add(count);
+        Some(begin)
+    };
+    counts.scan(0, before).collect()
 }
 
 impl<'c> Fill<'c> {
@@ -162,6 +248,7 @@ impl<'c> Fill<'c> {
             complete_before: work.complete_before(),
             not_asked: work.not_asked,
             replaced: work.replaced,
+            planned: work.bricks.iter().map(|brick| brick.wanted.len()).collect(),
         })
     }
 }

@@ -57,6 +57,7 @@ mod manifest;
 mod marker;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod parts;
 mod report;
 mod state;
 mod stats;

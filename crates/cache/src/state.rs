@@ -2,11 +2,11 @@
 
 use crate::layout::Product;
 use coaddkit_sky::BrickName;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The state of a brick in the cache, of the files that were asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BrickState {
     /// Every file is there, and the marker.
@@ -49,9 +49,10 @@ impl fmt::Display for BrickState {
 }
 
 /// One row of the assets manifest: a brick that was asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BrickRecord {
     /// The brick.
+    #[serde(with = "crate::parts::text")]
     pub brick: BrickName,
     /// What became of it.
     pub state: BrickState,
@@ -66,6 +67,7 @@ pub struct BrickRecord {
     /// Files that the origin says it does not have.
     pub files_absent: u32,
     /// Files asked for that are not there, for whatever reason.
+    #[serde(with = "crate::parts::text::list")]
     pub missing: Vec<Product>,
     /// Bytes of the files that are there.
     pub bytes: u64,

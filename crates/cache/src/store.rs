@@ -1,5 +1,6 @@
 //! The place of a cache, and what is in it.
 
+use crate::bricks::BrickList;
 use crate::cutter::image_hdu;
 use crate::error::CacheError;
 use crate::layout::Product;
@@ -8,7 +9,7 @@ use bytes::Bytes;
 use coaddkit_fits::{Fits, Header};
 use coaddkit_sky::BrickName;
 use coaddkit_transfer::{Destination, Entry, Error as TransferError};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -185,6 +186,16 @@ impl CoaddCache {
     pub fn bricks(&self) -> Result<Vec<BrickName>, CacheError> {
         let names = self.block_on(self.place.folders())?;
         Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
+    }
+
+    /// The bricks that the cache has anything of and that are not in a list, in the order of names.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::bricks`].
+    pub fn extra(&self, asked: &BrickList) -> Result<Vec<BrickName>, CacheError> {
+        let asked: BTreeSet<_> = asked.bricks().iter().collect();
+        Ok(self.bricks()?.into_iter().filter(|brick| !asked.contains(brick)).collect())
     }
 }
 

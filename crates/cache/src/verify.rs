@@ -5,13 +5,14 @@ use crate::cutter::image_hdu;
 use crate::error::CacheError;
 use crate::layout::{FileSet, Product};
 use crate::marker::Marker;
+use crate::parts::Places;
 use crate::state::{BrickRecord, BrickState};
 use crate::store::{CoaddCache, Listing};
 use crate::tally::Tally;
 use coaddkit_fits::{Finding, Fits, Level, ReadAt, Severity};
 use coaddkit_sky::BrickName;
 use rayon::prelude::*;
-use std::collections::BTreeSet;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Looks at every file of every brick that is asked for, and says what is missing and what is wrong.
@@ -51,14 +52,17 @@ pub struct Verify {
 }
 
 /// Something wrong with a file in the cache.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FileProblem {
     /// Its brick.
+    #[serde(with = "crate::parts::text")]
     pub brick: BrickName,
     /// The file.
+    #[serde(with = "crate::parts::text")]
     pub product: Product,
     /// The level that found it.
+    #[serde(with = "crate::parts::level")]
     pub level: Level,
     /// The HDU, from 0.
     pub hdu: Option<usize>,
@@ -76,17 +80,20 @@ impl fmt::Display for FileProblem {
     }
 }
 
-/// What [`Verify`] found.
-#[derive(Clone, Debug)]
+/// What [`Verify`] found. It can be kept as text (`serde`), so that the parts of a list may be looked at by several
+/// processes, and [merged](Self::merge).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Verified {
     /// The level it looked at.
+    #[serde(with = "crate::parts::level")]
     pub level: Level,
     /// A row for every brick asked for, in their order.
     pub records: Vec<BrickRecord>,
     /// Everything that is wrong with files that are there.
     pub problems: Vec<FileProblem>,
     /// Bricks in the cache that were not asked for.
+    #[serde(with = "crate::parts::text::list")]
     pub extra: Vec<BrickName>,
     /// Bytes that were read.
     pub bytes_read: u64,
@@ -112,8 +119,42 @@ impl Verify {
         bricks: &BrickList,
         done: &(dyn Fn(&BrickRecord) + Sync),
     ) -> Result<Verified, CacheError> {
+        let extra = cache.extra(bricks)?;
+        Ok(Verified { extra, ..self.look(cache, bricks, done)? })
+    }
+
+    /// Looks at a part of what is asked for, and not for bricks that were not, which only the whole list can say:
+    /// [`CoaddCache::extra`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::run`].
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use coaddkit_cache::{Band, BrickList, CoaddCache, FileSet, Level, Verified, Verify};
+    /// use coaddkit_transfer::Destination;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let cache = CoaddCache::new(Destination::folder("coadd_cache"))?;
+    /// let bricks = BrickList::read("survey-bricks.fits.gz".as_ref())?;
+    /// let verify = Verify::new(FileSet::new([Band::R])?, Level::Checksum);
+    /// // Each in a process of its own, which keeps as text what it found.
+    /// let parts = bricks.chunks(1000).map(|part| verify.look(&cache, &part, &|_| {}));
+    /// // And when all have ended, in one of them.
+    /// let mut found = Verified::merge(&bricks, parts.collect::<Result<Vec<_>, _>>()?)?;
+    /// found.extra = cache.extra(&bricks)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn look(
+        &self,
+        cache: &CoaddCache,
+        bricks: &BrickList,
+        done: &(dyn Fn(&BrickRecord) + Sync),
+    ) -> Result<Verified, CacheError> {
         let contents = cache.block_on(cache.list(bricks.bricks()))?;
-        let cached = cache.bricks()?;
         let empty = Listing::default();
         let looked: Vec<Looked> = bricks
             .bricks()
@@ -124,19 +165,13 @@ impl Verify {
                 looked
             })
             .collect();
-        Ok(self.collect(looked, cached, bricks))
-    }
-
-    fn collect(&self, looked: Vec<Looked>, cached: Vec<BrickName>, bricks: &BrickList) -> Verified {
-        let asked: BTreeSet<_> = bricks.bricks().iter().collect();
-        let extra = cached.into_iter().filter(|brick| !asked.contains(brick)).collect();
         let bytes_read = looked.iter().map(|one| one.bytes_read).sum();
         let (mut records, mut problems) = (Vec::with_capacity(looked.len()), Vec::new());
         for one in looked {
             records.push(one.record);
             problems.extend(one.problems);
         }
-        Verified { level: self.level, records, problems, extra, bytes_read }
+        Ok(Verified { level: self.level, records, problems, extra: Vec::new(), bytes_read })
     }
 
     fn brick(&self, cache: &CoaddCache, brick: BrickName, listing: &Listing) -> Looked {
@@ -224,6 +259,37 @@ impl Verify {
         }
         found.extend(flaws(Vec::from(bytes), self.level));
         found
+    }
+}
+
+impl Verified {
+    /// What a single run over the list would have found, from what was found in its parts, in whatever order they come.
+    /// Its level is the lowest of theirs; [`Self::extra`] is left to [`CoaddCache::extra`].
+    ///
+    /// # Errors
+    ///
+    /// [`CacheError::Parts`] if a brick of the list is in no part or in two, or one is not in the list.
+    pub fn merge(bricks: &BrickList, parts: impl IntoIterator<Item = Self>) -> Result<Self, CacheError> {
+        let places = Places::of(bricks);
+        let (mut level, mut bytes_read) = (None, 0_u64);
+        let (mut records, mut problems) = (Vec::new(), Vec::new());
+        for part in parts {
+            level = Some(level.unwrap_or(part.level).min(part.level));
+            bytes_read = bytes_read.saturating_add(part.bytes_read);
+            records.extend(part.records.into_iter().map(|record| (record.brick, record)));
+            for problem in part.problems {
+                problems.push((places.find(problem.brick)?, problem));
+            }
+        }
+        // Of a brick they stay in their order.
+        problems.sort_by_key(|(place, _)| *place);
+        Ok(Self {
+            level: level.unwrap_or(Level::Size),
+            records: places.sort(bricks, records)?,
+            problems: problems.into_iter().map(|(_, problem)| problem).collect(),
+            extra: Vec::new(),
+            bytes_read,
+        })
     }
 }
 

@@ -2,8 +2,10 @@ use std::fmt::Display;
 use std::io;
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 /// What kind of failure it is, which says what to do about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The caller is wrong: an address that is none, a name twice in a plan, an option out of range.
@@ -25,7 +27,7 @@ pub enum ErrorKind {
 }
 
 /// A failure, with the place where it happened. Credentials in addresses are not shown.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error, Serialize, Deserialize)]
 #[error("{place}: {what}")]
 pub struct Error {
     kind: ErrorKind,

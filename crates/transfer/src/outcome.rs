@@ -1,9 +1,11 @@
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Digest, Error, ErrorKind, Item};
 
 /// How the journey of a file ended.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Outcome {
     /// It came, was judged good, and is there.
@@ -34,7 +36,7 @@ pub enum Outcome {
 }
 
 /// A file that is there, and what is known of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Published {
     /// Its length.
@@ -81,7 +83,7 @@ impl Outcome {
 }
 
 /// A file whose journey has ended.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Finished {
     /// Its place in [`Plan::items`](crate::Plan::items).
@@ -126,7 +128,7 @@ impl<F: Fn(&Item, &Finished) + Send + Sync> Progress for F {
 }
 
 /// Files by outcome.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Counts {
     /// That came.
@@ -144,7 +146,7 @@ pub struct Counts {
 }
 
 /// The account of a run: every file of the plan is in it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Report {
     /// Files by outcome.
@@ -171,6 +173,33 @@ impl Report {
     /// Whether every file of the plan is there.
     pub fn is_complete(&self) -> bool {
         self.missing.is_empty()
+    }
+
+    /// Takes up the account of another run, of other files of one whole: numbers and times add up, and of the reasons why
+    /// runs ended early the first stays. `place` says where a file of the other plan stands in the plan of the whole.
+    pub fn merge(&mut self, other: Self, place: impl Fn(usize) -> usize) {
+        let Self { counts, missing, bytes, received, resumed, requests, throttled, elapsed, stopped } = other;
+        let mine = &mut self.counts;
+        for (sum, more) in [
+            (&mut mine.published, counts.published),
+            (&mut mine.present, counts.present),
+            (&mut mine.not_found, counts.not_found),
+            (&mut mine.quarantined, counts.quarantined),
+            (&mut mine.gave_up, counts.gave_up),
+            (&mut mine.cancelled, counts.cancelled),
+            (&mut self.bytes, bytes),
+            (&mut self.received, received),
+            (&mut self.resumed, resumed),
+            (&mut self.requests, requests),
+            (&mut self.throttled, throttled),
+        ] {
+            *sum = sum.saturating_add(more);
+        }
+        let moved = |one: Finished| Finished { index: place(one.index), ..one };
+        self.missing.extend(missing.into_iter().map(moved));
+        self.missing.sort_by_key(|one| one.index);
+        self.elapsed = self.elapsed.saturating_add(elapsed);
+        self.stopped = self.stopped.take().or(stopped);
     }
 
     pub(crate) fn add(&mut self, finished: &Finished) {

@@ -5,5 +5,6 @@ mod cutter;
 mod fill;
 mod help;
 mod matrix;
+mod parts;
 mod rerun;
 mod verify;
