@@ -184,7 +184,7 @@ pub fn run_shard<J: Job>(
         let _ = signals.block_on(async { cancel.on_signals() });
     }
     let bar = Units(CountBar::new(word, common.quiet));
-    let runner = Runner::new(account.place()).shard(shard).threads(at_once);
+    let runner = Runner::new(account.place()).shard(shard).threads(at_once).force(common.force);
     let summary = runner.run(&Stopping { job, cancel: &cancel }, plan, &bar).map_err(|e| refused(&e));
     bar.0.finish();
     let summary = summary?;

@@ -2,6 +2,7 @@
 
 mod fill;
 mod kill;
+mod shards;
 mod slips;
 mod stores;
 mod verify;

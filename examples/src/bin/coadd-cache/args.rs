@@ -1,8 +1,10 @@
 //! The command line.
 
+use crate::split::{EmitArgs, GroupArgs, MergeArgs};
 use clap::{Parser, Subcommand};
 use coaddkit_cache::{Band, BrickList, BrickListError, CacheError, CoaddCache, FileSet, Thresholds};
-use coaddkit_examples::{Common, Depth, Exit, MoveArgs, destination, exit_of_error, folder};
+pub use coaddkit_examples::Refused;
+use coaddkit_examples::{Common, Depth, Exit, MoveArgs, StatusArgs, destination, exit_of_error, folder};
 use coaddkit_sky::BrickName;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -26,6 +28,12 @@ pub enum Job {
     Verify(VerifyArgs),
     /// Fetch again what `verify` finds missing or damaged
     Repair(RepairArgs),
+    /// Put the parts of all shards of a fill or a verification together
+    Merge(MergeArgs),
+    /// Say how a run in shards stands: done, failed, blocked, not started
+    Status(StatusArgs),
+    /// Write scripts by which Slurm, Spark, Parsl, AWS Batch or Kubernetes fill or verify in shards
+    Emit(EmitArgs),
     /// How complete the cache is, from a list of its files
     Report(ReportArgs),
     /// Statistics of the images of a brick
@@ -66,6 +74,8 @@ pub struct FillArgs {
     #[arg(long, value_name = "TIME")]
     pub timestamp: Option<String>,
     #[command(flatten)]
+    pub group: GroupArgs,
+    #[command(flatten)]
     pub moves: MoveArgs,
     #[command(flatten)]
     pub common: Common,
@@ -76,6 +86,8 @@ pub struct VerifyArgs {
     /// How thoroughly to look; each level includes those before it
     #[arg(long, value_enum, default_value_t = Depth::Checksum, value_name = "LEVEL")]
     pub level: Depth,
+    #[command(flatten)]
+    pub group: GroupArgs,
     #[command(flatten)]
     pub report: ReportArgs,
 }
@@ -150,9 +162,6 @@ impl LimitArgs {
         Thresholds { pass_pct: self.pass, warn_pct: self.warn }
     }
 }
-
-/// Why a job does not start, and how it ends.
-pub type Refused = (Exit, String);
 
 impl WhatArgs {
     pub fn list(&self) -> Result<BrickList, Refused> {

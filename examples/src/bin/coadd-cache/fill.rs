@@ -1,30 +1,52 @@
 //! `coadd-cache fill` and `repair`.
 
 use crate::args::{FillArgs, Refused, RepairArgs, cache, exit_of_cache_error, refused};
-use crate::{products, verify};
+use crate::{products, split, verify};
 use coaddkit_cache::{
-    BrickList, BrickState, CoaddCache, Completeness, FileSet, Fill, Filled, KnownAbsent, Product, Thresholds,
+    BrickList, BrickState, CacheError, CoaddCache, Completeness, FileSet, Fill, Filled, KnownAbsent, Product,
+    Thresholds,
 };
 use coaddkit_examples::{Exit, MoveBar, Run, Table, exit_of, print, say};
 use coaddkit_sky::BrickName;
+use coaddkit_transfer::Progress;
 use serde_json::{Value, json};
 use sha2::Digest as _;
 use std::path::Path;
 
 /// What a fill needs, checked before any work.
-struct Ready {
-    bricks: BrickList,
+pub struct Ready {
+    pub bricks: BrickList,
     files: FileSet,
     cache: CoaddCache,
     absent: KnownAbsent,
 }
 
 pub fn fill(args: &FillArgs) -> Exit {
+    let mut run_of = Run::start("coadd-cache fill");
+    let shard = match args.group.asked() {
+        Ok(None) => None,
+        Ok(Some((shard, out))) => Some(split::fill_shard(args, shard, out, &mut run_of)),
+        Err(refused) => Some(Err(refused)),
+    };
+    match shard {
+        Some(Ok(exit)) => return run_of.end(&args.common, exit),
+        Some(Err((exit, why))) => return run_of.refuse(&args.common, exit, &why),
+        None => {}
+    }
     run("coadd-cache fill", args, |_| Ok(Vec::new()))
 }
 
 /// Verifies, and fetches again what is damaged, with what is missing.
 pub fn repair(args: &RepairArgs) -> Exit {
+    let split = args.fill.group.shards.shards.is_some() || args.fill.group.shards.shard.is_some();
+    if split || args.fill.group.out.is_some() {
+        let run = Run::start("coadd-cache repair");
+        return run.refuse(
+            &args.fill.common,
+            Exit::Usage,
+            "a repair is not split; verify in shards, and fill again",
+        );
+    }
     run("coadd-cache repair", &args.fill, |ready| {
         let found = verify::look(
             &ready.cache,
@@ -58,13 +80,7 @@ fn run(
         Err((exit, why)) => return run.refuse(common, exit, &why),
     };
     let bar = MoveBar::new((ready.bricks.bricks().len() * ready.files.products().len()) as u64, common.quiet);
-    let fill = Fill::new(&ready.cache, ready.files.clone(), &args.source)
-        .configure(|transfer| args.moves.configure(transfer).cancel_on_signals())
-        .force(common.force)
-        .again(again)
-        .empty_markers(args.empty_markers)
-        .skip_absent(ready.absent.clone());
-    let filled = fill.run(&ready.bricks, &bar);
+    let filled = work(args, &ready, &ready.bricks, again, &bar);
     bar.finish();
     match filled {
         Ok(filled) => end(run, args, &ready, &filled),
@@ -75,7 +91,24 @@ fn run(
     }
 }
 
-fn prepare(args: &FillArgs) -> Result<Ready, Refused> {
+/// Fills some of the bricks.
+pub fn work(
+    args: &FillArgs,
+    ready: &Ready,
+    bricks: &BrickList,
+    again: Vec<(BrickName, Product)>,
+    progress: &dyn Progress,
+) -> Result<Filled, CacheError> {
+    Fill::new(&ready.cache, ready.files.clone(), &args.source)
+        .configure(|transfer| args.moves.configure(transfer).cancel_on_signals())
+        .force(args.common.force)
+        .again(again)
+        .empty_markers(args.empty_markers)
+        .skip_absent(ready.absent.clone())
+        .run(bricks, progress)
+}
+
+pub fn prepare(args: &FillArgs) -> Result<Ready, Refused> {
     let absent = match &args.skip_absent {
         None => KnownAbsent::default(),
         Some(path) => KnownAbsent::read(path).map_err(|e| {
@@ -88,7 +121,7 @@ fn prepare(args: &FillArgs) -> Result<Ready, Refused> {
     Ok(Ready { bricks, files, cache: cache(&args.what.cache, args.moves.no_sign_request)?, absent })
 }
 
-fn end(mut run: Run, args: &FillArgs, ready: &Ready, filled: &Filled) -> Exit {
+pub fn end(mut run: Run, args: &FillArgs, ready: &Ready, filled: &Filled) -> Exit {
     let common = &args.common;
     let mut exit = exit_of(&filled.report);
     for record in &filled.records {

@@ -3,12 +3,13 @@
 mod args;
 mod fill;
 mod products;
+mod split;
 mod stats;
 mod verify;
 
 use args::{Args, Job};
 use clap::Parser;
-use coaddkit_examples::main as run_main;
+use coaddkit_examples::{main as run_main, status};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -17,6 +18,9 @@ fn main() -> ExitCode {
         Job::Fill(args) => fill::fill(&args),
         Job::Repair(args) => fill::repair(&args),
         Job::Verify(args) => verify::verify(&args),
+        Job::Merge(args) => split::merge_shards(&args),
+        Job::Status(args) => status("coadd-cache status", "groups", &args),
+        Job::Emit(args) => split::emit_scripts(&args),
         Job::Report(args) => verify::report(&args),
         Job::Stats(args) => stats::stats(&args),
     })

@@ -1,7 +1,7 @@
 //! `coadd-cache verify` and `report`.
 
-use crate::args::{LimitArgs, ReportArgs, VerifyArgs, WhatArgs, exit_of_cache_error, filled_cache};
-use crate::products;
+use crate::args::{Refused, ReportArgs, VerifyArgs, exit_of_cache_error, filled_cache};
+use crate::{products, split};
 use coaddkit_cache::{
     BrickList, BrickRecord, BrickState, CacheError, CoaddCache, Completeness, FileSet, Verified, Verify,
 };
@@ -13,6 +13,17 @@ use std::collections::BTreeSet;
 use std::io::IsTerminal;
 
 pub fn verify(args: &VerifyArgs) -> Exit {
+    let mut run_of = Run::start("coadd-cache verify");
+    let shard = match args.group.asked() {
+        Ok(None) => None,
+        Ok(Some((shard, out))) => Some(split::verify_shard(args, shard, out, &mut run_of)),
+        Err(refused) => Some(Err(refused)),
+    };
+    match shard {
+        Some(Ok(exit)) => return run_of.end(&args.report.common, exit),
+        Some(Err((exit, why))) => return run_of.refuse(&args.report.common, exit, &why),
+        None => {}
+    }
     run("coadd-cache verify", &args.report, args.level.into())
 }
 
@@ -47,18 +58,13 @@ pub fn look(
 }
 
 fn run(command: &'static str, args: &ReportArgs, level: Level) -> Exit {
-    let ReportArgs { what, limits, no_sign_request, common } = args;
-    let run = Run::start(command);
-    let ready = || {
-        limits.check()?;
-        Ok((what.files()?, what.list()?, filled_cache(&what.cache, *no_sign_request)?))
-    };
-    let (files, bricks, cache) = match ready() {
+    let (run, common) = (Run::start(command), &args.common);
+    let (files, bricks, cache) = match ready(args) {
         Ok(ready) => ready,
         Err((exit, why)) => return run.refuse(common, exit, &why),
     };
     match look(&cache, &bricks, files, level, common) {
-        Ok(found) => end(run, what, &cache, &bricks, &found, *limits, common),
+        Ok(found) => end(run, args, &cache, &bricks, &found),
         Err(e) => {
             let exit = exit_of_cache_error(&e);
             run.refuse(common, exit, &e.to_string())
@@ -66,15 +72,22 @@ fn run(command: &'static str, args: &ReportArgs, level: Level) -> Exit {
     }
 }
 
-fn end(
+/// What a look needs, checked before any work.
+pub fn ready(args: &ReportArgs) -> Result<(FileSet, BrickList, CoaddCache), Refused> {
+    let ReportArgs { what, limits, no_sign_request, .. } = args;
+    limits.check()?;
+    Ok((what.files()?, what.list()?, filled_cache(&what.cache, *no_sign_request)?))
+}
+
+/// Says what was found, on the screen and in the report of the run.
+pub fn end(
     mut run: Run,
-    what: &WhatArgs,
+    args: &ReportArgs,
     cache: &CoaddCache,
     bricks: &BrickList,
     found: &Verified,
-    limits: LimitArgs,
-    common: &Common,
 ) -> Exit {
+    let ReportArgs { what, limits, common, .. } = args;
     let mut exit = if found.problems.is_empty() { Exit::Complete } else { Exit::BadData };
     for record in &found.records {
         *run.counts.entry(record.state.name()).or_default() += 1;
