@@ -18,6 +18,7 @@ mod moves;
 mod progress;
 mod run;
 mod simulate;
+mod stop;
 mod summary;
 mod table;
 
@@ -28,5 +29,6 @@ pub use moves::{MoveArgs, MoveBar, destination, exit_of, exit_of_error, exit_of_
 pub use progress::{Bar, CountBar, StepBar};
 pub use run::{Failed, Run};
 pub use simulate::SimulatedRaw;
+pub use stop::Stop;
 pub use summary::{count_summary, region_alerts, region_summary};
 pub use table::Table;
