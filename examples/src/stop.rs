@@ -53,14 +53,18 @@ impl Stop {
         let ends = |what: String| self.end(Error::new(ErrorKind::Transient, "run", what));
         let Ok(first) = signal() else { return };
         let time = Duration::from_secs(give_up_after.unwrap_or(u64::from(u32::MAX)));
-        match tokio::time::timeout(time, first.cancelled()).await {
-            Err(_) => {
-                return ends(format!("the {} s of --give-up-after are over", time.as_secs()));
-            }
-            Ok(()) => ends("interrupted; the same command goes on from here".to_owned()),
+        let in_time = tokio::time::timeout(time, first.cancelled()).await.is_ok();
+        let second = if in_time {
+            ends("interrupted; the same command goes on from here".to_owned());
+            signal()
+        } else {
+            ends(format!("the {} s of --give-up-after are over", time.as_secs()));
+            Ok(first)
+        };
+        let Ok(second) = second else { return };
+        if in_time {
+            say!("ending; once more ends at once");
         }
-        let Ok(second) = signal() else { return };
-        say!("ending; once more ends at once");
         second.cancelled().await;
         std::process::exit(Exit::Transient.code().into());
     }
