@@ -22,6 +22,7 @@ mod progress;
 mod run;
 mod shards;
 mod simulate;
+mod stop;
 mod summary;
 mod table;
 
@@ -38,5 +39,6 @@ pub use shards::{
     stand as status, task_error,
 };
 pub use simulate::SimulatedRaw;
+pub use stop::Stop;
 pub use summary::{count_summary, region_alerts, region_summary};
 pub use table::Table;

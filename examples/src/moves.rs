@@ -1,13 +1,13 @@
 //! What every binary that moves files shares: options, progress, exit codes.
 
 use crate::cli::Exit;
-use crate::progress::EVERY;
+use crate::progress::{EVERY, style};
 use clap::Args;
 use coaddkit_transfer::{
     Destination, Error, ErrorKind, Finished, HostPolicy, Item, Outcome, Progress, Report, RetryPolicy,
     S3Options, Timeouts, Transfer,
 };
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use serde::Serialize;
 use std::io::IsTerminal;
 use std::sync::Mutex;
@@ -144,10 +144,7 @@ impl MoveBar {
         let terminal = std::io::stderr().is_terminal();
         let bar = if quiet || !terminal { ProgressBar::hidden() } else { ProgressBar::no_length() };
         bar.set_length(files);
-        let template = "  {bar:28} {percent:>3} %  {pos}/{len} files  {msg}  {eta} left";
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style.progress_chars("━╸─"));
-        }
+        bar.set_style(style("  {bar:12} {percent:>3} %  {pos}/{len} files  {msg}{left}"));
         let log = (!quiet && !terminal).then(|| Mutex::new(Instant::now() + EVERY));
         let (bytes, said) = Default::default();
         Self { bar, files: files.into(), bytes, said, loud: !quiet, log }

@@ -1,5 +1,6 @@
 use coaddkit_density::{FileCount, Progress};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
+use std::fmt::Write;
 use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -11,6 +12,17 @@ pub struct Bar {
     files: u64,
     /// When to log next; `None` where the bar draws itself or nothing is said.
     log: Option<Mutex<Instant>>,
+}
+
+/// A line of at most 80 columns, with what is left of the time as `left`, once that is known.
+pub(crate) fn style(template: &str) -> ProgressStyle {
+    let left = |state: &ProgressState, out: &mut dyn Write| {
+        if state.pos() > 0 {
+            let _ = write!(out, "  {:#} left", HumanDuration(state.eta()));
+        }
+    };
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    style.with_key("left", left).progress_chars("━╸─")
 }
 
 /// Characters of an error on the screen.
@@ -25,11 +37,8 @@ impl Bar {
         let terminal = std::io::stderr().is_terminal();
         let bar = if quiet || !terminal { ProgressBar::hidden() } else { ProgressBar::no_length() };
         bar.set_length(bytes);
-        let template =
-            "  {bar:28} {percent:>3} %  {bytes} of {total_bytes}  {msg}  {binary_bytes_per_sec}  {eta} left";
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style.progress_chars("━╸─"));
-        }
+        let template = "  {bar:8} {percent:>3} %  {bytes}/{total_bytes}  {msg}  {binary_bytes_per_sec}{left}";
+        bar.set_style(style(template));
         bar.set_message(format!("0/{files} files"));
         let log = (!quiet && !terminal).then(|| Mutex::new(Instant::now() + EVERY));
         Self { bar, files, log }
@@ -101,11 +110,8 @@ impl StepBar {
     pub fn new(quiet: bool) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let bar = if quiet || !terminal { ProgressBar::hidden() } else { ProgressBar::no_length() };
-        let template =
-            "  {msg:20} {bar:28} {percent:>3} %  {human_pos} of {human_len} rows  {per_sec}  {eta} left";
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style.progress_chars("━╸─"));
-        }
+        let template = "  {msg:20} {bar:8} {percent:>3} %  {human_pos}/{human_len} rows{left}";
+        bar.set_style(style(template));
         let log = (!quiet && !terminal).then(|| Mutex::new(Instant::now() + EVERY));
         Self { bar, log }
     }
@@ -152,11 +158,9 @@ impl CountBar {
     pub fn new(word: &'static str, quiet: bool) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let bar = if quiet || !terminal { ProgressBar::hidden() } else { ProgressBar::no_length() };
-        let template =
-            format!("  {{bar:28}} {{percent:>3}} %  {{pos}}/{{len}} {word}  {{msg}}  {{eta}} left");
-        if let Ok(style) = ProgressStyle::with_template(&template) {
-            bar.set_style(style.progress_chars("━╸─"));
-        }
+        bar.set_style(style(&format!(
+            "  {{bar:12}} {{percent:>3}} %  {{pos}}/{{len}} {word}  {{msg}}{{left}}"
+        )));
         let log = (!quiet && !terminal).then(|| Mutex::new(Instant::now() + EVERY));
         Self { bar, word, loud: !quiet, log }
     }
@@ -192,5 +196,77 @@ impl CountBar {
     /// Takes the bar off the terminal.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use indicatif::{ProgressDrawTarget, TermLike};
+    use std::io::Result;
+    use std::sync::Arc;
+
+    /// A wide terminal that keeps what is written.
+    #[derive(Clone, Debug, Default)]
+    struct Screen(Arc<Mutex<String>>);
+
+    impl TermLike for Screen {
+        fn width(&self) -> u16 {
+            200
+        }
+        fn move_cursor_up(&self, _: usize) -> Result<()> {
+            Ok(())
+        }
+        fn move_cursor_down(&self, _: usize) -> Result<()> {
+            Ok(())
+        }
+        fn move_cursor_right(&self, _: usize) -> Result<()> {
+            Ok(())
+        }
+        fn move_cursor_left(&self, _: usize) -> Result<()> {
+            Ok(())
+        }
+        fn write_line(&self, text: &str) -> Result<()> {
+            self.write_str(text)
+        }
+        fn write_str(&self, text: &str) -> Result<()> {
+            self.0.lock().unwrap().push_str(text);
+            Ok(())
+        }
+        fn clear_line(&self) -> Result<()> {
+            self.0.lock().unwrap().clear();
+            Ok(())
+        }
+        fn flush(&self) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn lines_have_80_columns_at_most_and_no_time_before_it_is_known() {
+        let pixels = CountBar::new("pixels", true);
+        let files = Bar::new(12_000, 6 << 40, true);
+        let rows = StepBar::new(true);
+        let (step, message) = ("sweep of positives", "4061234 MiB  1034.7 MiB/s");
+        for (bar, message, of) in [
+            (&pixels.bar, message, 12_000),
+            (&files.bar, "11999/12000 files", 6 << 40),
+            (&rows.bar, step, 114_123_456),
+        ] {
+            let screen = Screen::default();
+            bar.set_draw_target(ProgressDrawTarget::term_like(Box::new(screen.clone())));
+            bar.set_length(of);
+            bar.set_message(message);
+            bar.tick();
+            let shown = |bar: &ProgressBar| {
+                bar.tick();
+                screen.0.lock().unwrap().trim_end().to_owned()
+            };
+            let none = shown(bar);
+            assert!(none.contains("0 %") && !none.contains("left"), "{none}");
+            bar.set_position(of - of / 7);
+            let most = shown(bar);
+            assert!(most.contains("left") && most.chars().count() <= 80, "{}: {most}", most.chars().count());
+        }
     }
 }

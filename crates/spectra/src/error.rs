@@ -46,7 +46,9 @@ impl Error {
             (ErrorClass::Limit, _) => ErrorKind::Limit,
             _ => ErrorKind::BadData,
         };
-        Self { kind, place: path.display().to_string().into(), what: error.to_string().into() }
+        // The reader may name the file, which is the place.
+        let what = error.to_string();
+        Self::new(kind, path, what.strip_prefix(&format!("{}: ", path.display())).unwrap_or(&what))
     }
 
     pub(crate) fn read(path: &Path, error: &io::Error) -> Self {

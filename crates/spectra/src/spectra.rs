@@ -61,8 +61,8 @@ impl Spectra {
     /// # Errors
     ///
     /// One of the files is not there ([`ErrorKind::MissingInput`]); a table, a column or the HDU of a camera is not
-    /// there, or shapes do not fit together ([`ErrorKind::BadData`]); the cut cannot be applied
-    /// ([`ErrorKind::Usage`]).
+    /// there, or shapes do not fit together ([`ErrorKind::BadData`]); the cut cannot be applied, or no wavelength is
+    /// within the bounds ([`ErrorKind::Usage`]).
     pub fn open(&self, coadd: &Path, redrock: &Path) -> Result<Selected, Error> {
         let cut = match &self.cut {
             Some(cut) => cut.clone(),
@@ -74,6 +74,10 @@ impl Spectra {
         let (found, flow) = targets(redrock, &redshifts, &cut)?;
         let (places, rows) = fibers(coadd, &spectra, &found)?;
         let arms = Arms::open(coadd, &spectra, rows, &self.bounds, self.sorted)?;
+        if arms.wavelength.is_empty() {
+            let what = format!("no wavelength is within {} to {} Å", self.bounds.start(), self.bounds.end());
+            return Err(Error::new(ErrorKind::Usage, coadd, what));
+        }
         let (mut with, mut without) = (Vec::new(), Vec::new());
         for (target, place) in found.into_iter().zip(places) {
             match place {

@@ -6,6 +6,7 @@ mod real;
 mod remote;
 mod report;
 mod shards;
+mod stop;
 
 use crate::{Ran, names, run};
 use coaddkit_testkit::{DesiPixel, shared};
@@ -135,6 +136,8 @@ fn pixels_become_tables_and_a_second_run_has_nothing_to_do() {
     assert!(
         other.stderr.contains("inputs/inventory was") && other.stderr.contains("units/count was 3, is 2")
     );
+    // In one line that can be read.
+    assert!(other.stderr.lines().count() == 1 && other.stderr.len() < 200, "{}", other.stderr);
 }
 
 #[test]

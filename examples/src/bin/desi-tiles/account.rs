@@ -2,7 +2,7 @@
 
 use crate::metrics::{Batch, MIB, shown};
 use coaddkit_examples::{CountBar, print, utc};
-use coaddkit_tasks::{Progress, Record, State};
+use coaddkit_tasks::{Progress, Record, Shard, State};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Write;
@@ -39,8 +39,14 @@ struct Open {
 }
 
 impl Account {
-    pub fn new(out: &Path, size: usize, quiet: bool, before: impl Fn() + Sync + Send + 'static) -> Self {
-        let log = Mutex::new(Log { folder: out.join("logs"), file: None });
+    pub fn new(
+        out: &Path,
+        shard: Shard,
+        size: usize,
+        quiet: bool,
+        before: impl Fn() + Sync + Send + 'static,
+    ) -> Self {
+        let log = Mutex::new(Log { folder: out.join("logs"), shard, file: None });
         let bar = CountBar::new("pixels", quiet);
         Self { size, quiet, bar, before: Box::new(before), log, state: Mutex::default() }
     }
@@ -56,8 +62,10 @@ impl Account {
     /// The run is over: the batches as far as they came.
     pub fn finish(&self) -> Vec<Batch> {
         self.bar.finish();
-        let batches: Vec<_> =
-            self.state().open.iter().enumerate().map(|(i, open)| open.batch(i + 1)).collect();
+        let batches =
+            self.state().open.iter().enumerate().map(|(i, open)| open.batch(i + 1)).collect::<Vec<_>>();
+        // What an earlier runner did is no batch of this one.
+        let batches: Vec<_> = batches.into_iter().filter(|batch| batch.pixels > 0).collect();
         if !batches.is_empty() {
             self.say("INFO", &format!("Run finished in {:.2} seconds.", self.bar.seconds()));
         }
@@ -68,7 +76,7 @@ impl Account {
     fn tell(&self, number: usize, of: usize, open: &Open) {
         let batch = open.batch(number);
         let mut lines = vec![("INFO", "--- Batch Summary ---".to_owned())];
-        for record in &open.ended {
+        for record in open.ended.iter().filter(|record| record.word != IMPORTED) {
             let [fits, parquet] = sizes(record);
             lines.push(if record.state.is_settled() {
                 let text =
@@ -96,17 +104,25 @@ impl Account {
 
 impl Open {
     fn batch(&self, number: usize) -> Batch {
-        let mut batch = Batch { batch: number, seconds: self.seconds, ..Batch::default() };
-        for record in &self.ended {
-            let [fits, parquet] = sizes(record);
-            batch.pixels += 1;
-            batch.zero += u64::from(record.word == "no_rows");
-            batch.failed += u64::from(!record.state.is_settled());
-            batch.fits_mib += fits;
-            batch.parquet_mib += parquet;
-        }
-        batch
+        Batch { batch: number, seconds: self.seconds, ..together(&self.ended) }
     }
+}
+
+/// The word of pixels that an earlier runner has done, which are no work of this one.
+pub const IMPORTED: &str = "imported";
+
+/// The sums over pixels.
+pub fn together<'a>(records: impl IntoIterator<Item = &'a Record>) -> Batch {
+    let mut batch = Batch::default();
+    for record in records.into_iter().filter(|record| record.word != IMPORTED) {
+        let [fits, parquet] = sizes(record);
+        batch.pixels += 1;
+        batch.zero += u64::from(record.word == "no_rows");
+        batch.failed += u64::from(!record.state.is_settled());
+        batch.fits_mib += fits;
+        batch.parquet_mib += parquet;
+    }
+    batch
 }
 
 /// MiB of the pair and of the table.
@@ -173,6 +189,7 @@ impl Progress for Account {
 /// ledger is the account that counts.
 struct Log {
     folder: PathBuf,
+    shard: Shard,
     file: Option<File>,
 }
 
@@ -181,10 +198,18 @@ impl Log {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let [year, month, day, hour, minute, second] = utc(now);
         if self.file.is_none() {
-            let name = format!("run_{year:04}{month:02}{day:02}_{hour:02}{minute:02}{second:02}.log");
+            let stem = format!("run_{year:04}{month:02}{day:02}_{hour:02}{minute:02}{second:02}");
+            let of = match self.shard.count() {
+                1 => String::new(),
+                count => format!("_shard-{:05}-of-{count:05}", self.shard.index()),
+            };
             let _ = std::fs::create_dir_all(&self.folder);
-            let path = self.folder.join(name);
-            self.file = File::options().create(true).append(true).open(path).ok();
+            // Another process may have begun in the same second; its log is its own.
+            self.file = (1..=100).find_map(|n| {
+                let more = if n == 1 { String::new() } else { format!("_{n}") };
+                let path = self.folder.join(format!("{stem}{of}{more}.log"));
+                File::options().create_new(true).append(true).open(path).ok()
+            });
         }
         if let Some(file) = &mut self.file {
             let time = format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}");

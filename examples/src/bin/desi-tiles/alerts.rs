@@ -10,17 +10,17 @@ const MOST_FAILURES: f64 = 0.1;
 /// A table is much smaller than the files it came from.
 const LEAST_REDUCTION: f64 = 0.9;
 
-/// Judges the pixels that ended in this run, those of an earlier runner aside.
-pub fn judge(ended: &[Record], (low, high): (f64, f64), run: &mut Run) -> Exit {
-    let tried: Vec<&Record> = ended.iter().filter(|record| record.word != "imported").collect();
+/// Judges the pixels that were tried, those of an earlier runner aside. The failures of a run that was stopped are no
+/// rate: what stopped it made them.
+pub fn judge(records: &[Record], stopped: bool, (low, high): (f64, f64), run: &mut Run) -> Exit {
+    let tried: Vec<&Record> = records.iter().filter(|record| record.word != "imported").collect();
     let sum = |name: &str| tried.iter().filter_map(|r| r.metrics.get(name)).sum::<f64>();
     let (fits, parquet) = (sum("fits_bytes"), sum("parquet_bytes"));
-    run.bytes = fits as u64;
     let count = |good: &dyn Fn(&&&Record) -> bool| tried.iter().filter(good).count() as f64;
     let settled = count(&|r| r.state.is_settled());
     let failed = tried.len() as f64 - settled;
     let mut exit = Exit::Complete;
-    if failed > MOST_FAILURES * tried.len() as f64 {
+    if !stopped && failed > MOST_FAILURES * tried.len() as f64 {
         let rate = failed / tried.len() as f64;
         alert(run, "failure_rate", rate, &format!("at most {MOST_FAILURES}"));
         exit = Exit::BadData;

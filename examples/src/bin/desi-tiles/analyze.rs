@@ -81,6 +81,10 @@ pub fn run(args: &Args) -> Exit {
         }
         found.markers += u64::from(path.file_name().is_some_and(|name| name == "_SUCCESS_NO_QSO"));
     });
+    if paths.is_empty() && found.markers == 0 {
+        let why = format!("{} has no tables", args.folder.display());
+        return run.refuse(&args.common, Exit::Missing, &why);
+    }
     let bar = CountBar::new("tables", args.common.quiet);
     bar.total(paths.len() as u64);
     let looked: Vec<_> = args.common.on_threads(|| {

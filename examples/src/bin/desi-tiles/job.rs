@@ -149,12 +149,16 @@ impl Job for Tiles {
 
     fn run(&self, unit: &Pixel) -> Result<Done<Lacking>, Error> {
         if self.imported.contains(&unit.to_string()) {
-            return Ok(Done::skipped("done by an earlier runner").word("imported"));
+            return Ok(Done::skipped("done by an earlier runner").word(crate::account::IMPORTED));
         }
         let mut pair = self.source.pair(unit)?;
-        let done = self.converting.with(|| self.convert(unit, pair.paths()));
-        if done.is_err() {
+        let done = self.converting.with(|| self.convert(unit, pair.paths())).map_err(|e| pair.told(&e));
+        if let Err(error) = &done {
             pair.failed();
+            if error.kind() == ErrorKind::Usage {
+                // The others would fail in the same way.
+                self.source.stop.end(error.clone());
+            }
         }
         done
     }

@@ -14,7 +14,7 @@ mod source;
 mod state;
 mod which;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use coaddkit_examples::main as run_main;
 use std::process::ExitCode;
 
@@ -45,7 +45,9 @@ enum Job {
 }
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let force = |run: clap::Command| run.mut_arg("force", |arg| arg.help(run::FORCE));
+    let matches = Args::command().mut_subcommand("run", force).get_matches();
+    let args = Args::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());
     run_main(|| match args.job {
         Job::Run(args) => run::run(&args),
         Job::Check(args) => which::check(&args),

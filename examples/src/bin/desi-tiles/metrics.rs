@@ -9,6 +9,7 @@ pub const MIB: f64 = 1024.0 * 1024.0;
 /// A batch of pixels that came to its end. Sizes in MiB, which earlier logs call MB.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Batch {
+    /// From 1; 0 for the pixels of earlier runs, of which the seconds are not known.
     pub batch: usize,
     pub pixels: u64,
     /// Of which nothing is selected, or whose table is shown as 0.00 MB.
@@ -36,6 +37,10 @@ impl Batch {
 pub struct Totals {
     /// All of them as one; its seconds are those of the whole run.
     pub all: Batch,
+    /// What earlier runs did of it, if they did something.
+    pub earlier: Option<Batch>,
+    /// MiB a second, of this run.
+    pub speed: Option<f64>,
     pub mean_reduction: Option<f64>,
     pub mean_speed: Option<f64>,
     /// Batches without a failure.
@@ -65,8 +70,24 @@ impl Totals {
             mean_speed: mean(&Batch::speed),
             clean: batches.iter().filter(|batch| batch.failed == 0).count(),
             batches: batches.len(),
+            earlier: None,
+            speed: all.speed(),
             all,
         }
+    }
+
+    /// Takes up what earlier runs did, which took none of the time of this one.
+    pub fn with_earlier(mut self, earlier: Batch) -> Self {
+        if earlier.pixels == 0 {
+            return self;
+        }
+        self.all.pixels += earlier.pixels;
+        self.all.zero += earlier.zero;
+        self.all.failed += earlier.failed;
+        self.all.fits_mib += earlier.fits_mib;
+        self.all.parquet_mib += earlier.parquet_mib;
+        self.earlier = Some(earlier);
+        self
     }
 
     pub fn json(&self) -> Value {
@@ -75,7 +96,8 @@ impl Totals {
             "batches": self.batches, "pixels": all.pixels, "zero": all.zero, "failed": all.failed,
             "fits_mib": all.fits_mib, "parquet_mib": all.parquet_mib, "seconds": all.seconds,
             "reduction_percent": all.reduction(), "mean_reduction_percent": self.mean_reduction,
-            "mib_per_second": all.speed(), "mean_mib_per_second": self.mean_speed,
+            "mib_per_second": self.speed, "mean_mib_per_second": self.mean_speed,
+            "earlier_pixels": self.earlier.as_ref().map_or(0, |earlier| earlier.pixels),
         })
     }
 
@@ -83,7 +105,7 @@ impl Totals {
     pub fn rows(&self) -> Vec<(&'static str, String)> {
         let all = &self.all;
         let zero = format!("{} of {}, {}", all.zero, all.pixels, Table::percent(all.zero, all.pixels));
-        vec![
+        let mut rows = vec![
             ("batches", Table::number(self.batches as u64)),
             ("pixels", Table::number(all.pixels)),
             ("pixels without rows", zero),
@@ -93,9 +115,13 @@ impl Totals {
             ("reduction overall / %", shown(all.reduction())),
             ("reduction, mean of batches / %", shown(self.mean_reduction)),
             ("seconds", format!("{:.2}", all.seconds)),
-            ("MiB/s overall", shown(all.speed())),
+            ("MiB/s overall", shown(self.speed)),
             ("MiB/s, mean of batches", shown(self.mean_speed)),
-        ]
+        ];
+        if let Some(earlier) = &self.earlier {
+            rows.insert(2, ("of these in earlier runs", Table::number(earlier.pixels)));
+        }
+        rows
     }
 
     pub fn table(&self) -> Table {
@@ -134,8 +160,9 @@ pub fn table(batches: &[Batch]) -> Table {
 }
 
 pub fn cells(batch: &Batch) -> [String; 9] {
+    let earlier = batch.batch == 0;
     [
-        batch.batch.to_string(),
+        if earlier { "earlier".to_owned() } else { batch.batch.to_string() },
         batch.pixels.to_string(),
         batch.zero.to_string(),
         batch.failed.to_string(),
@@ -143,7 +170,7 @@ pub fn cells(batch: &Batch) -> [String; 9] {
         format!("{:.2}", batch.parquet_mib),
         shown(batch.reduction()),
         shown(batch.speed()),
-        format!("{:.2}", batch.seconds),
+        if earlier { "–".to_owned() } else { format!("{:.2}", batch.seconds) },
     ]
 }
 
@@ -167,6 +194,8 @@ mod tests {
         assert_eq!(totals.mean_speed, Some(12.5));
         assert_eq!((totals.all.reduction(), totals.mean_reduction), (Some(97.5), Some(98.0)));
         assert_eq!(Totals::of(&batches, None).all.seconds, 30.0);
+        let more = Totals::of(&batches, Some(25.0)).with_earlier(batch(600.0, 0.0, 0.0));
+        assert_eq!((more.all.pixels, more.all.reduction(), more.speed), (24, Some(99.0), Some(16.0)));
         let none = Totals::of(&[], Some(0.0));
         assert_eq!((none.all.speed(), none.mean_reduction), (None, None));
         assert_eq!(none.rows()[2].1, "0 of 0, –");

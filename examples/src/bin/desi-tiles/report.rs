@@ -44,13 +44,18 @@ pub fn markdown(batches: &[Batch], totals: &Totals, notes: &Notes<'_>) -> String
     table("Pixels by outcome", &["outcome", "pixels"], counts.collect());
     let head =
         ["batch", "pixels", "zero", "failed", "FITS / MiB", "Parquet / MiB", "reduction / %", "MiB/s", "s"];
-    table("Batch by batch", &head, batches.iter().map(|batch| cells(batch).to_vec()).collect());
+    table(
+        "Batch by batch",
+        &head,
+        totals.earlier.iter().chain(batches).map(|batch| cells(batch).to_vec()).collect(),
+    );
     let rows = totals.rows().into_iter().map(|(name, value)| vec![name.to_owned(), value]);
     table("Totals", &["total", "value"], rows.collect());
     let share = |b: &Batch| {
-        vec![b.batch.to_string(), format!("{}/{}", b.zero, b.pixels), Table::percent(b.zero, b.pixels)]
+        let name = if b.batch == 0 { "earlier".to_owned() } else { b.batch.to_string() };
+        vec![name, format!("{}/{}", b.zero, b.pixels), Table::percent(b.zero, b.pixels)]
     };
-    let mut zero: Vec<_> = batches.iter().map(share).collect();
+    let mut zero: Vec<_> = totals.earlier.iter().chain(batches).map(share).collect();
     let all = &totals.all;
     zero.push(vec![
         "all".to_owned(),
@@ -89,7 +94,7 @@ fn goals(totals: &Totals, zero_share: Option<(f64, f64)>) -> Vec<Vec<String>> {
             shown(all.reduction()),
             all.reduction().map(|reduction| reduction >= 90.0),
         ),
-        row("MiB/s overall", "–".to_owned(), shown(all.speed()), None),
+        row("MiB/s overall", "–".to_owned(), shown(totals.speed), None),
     ];
     if let Some((low, high)) = zero_share {
         let settled = pixels.saturating_sub(all.failed);
@@ -154,8 +159,8 @@ pub fn write_pixels<'a>(
 }
 
 /// Writes `report.md` and `pixels.csv` beside the report of the run.
-pub fn write_beside(folder: &Path, markdown: &str, ended: &[Record]) -> io::Result<()> {
+pub fn write_beside(folder: &Path, markdown: &str, records: &[Record]) -> io::Result<()> {
     std::fs::create_dir_all(folder)?;
     coaddkit_density::publish(&folder.join("report.md"), |out| out.write_all(markdown.as_bytes()))?;
-    coaddkit_density::publish(&folder.join("pixels.csv"), |out| write_pixels(out, ended.iter(), true))
+    coaddkit_density::publish(&folder.join("pixels.csv"), |out| write_pixels(out, records.iter(), true))
 }

@@ -1,6 +1,6 @@
 //! `desi-tiles run`: what is asked for, and how it ended.
 
-use crate::account::Account;
+use crate::account::{Account, together};
 use crate::alerts;
 use crate::completed;
 use crate::inventory::Pixel;
@@ -11,11 +11,13 @@ use crate::source::prune;
 use crate::which::{Which, missing, refused};
 use clap::Args as ClapArgs;
 use coaddkit_examples::{Common, Exit, Failed, Refused, Run, folder, print, say};
+use coaddkit_fits::Fits;
 use coaddkit_photometry::Cut;
 use coaddkit_spectra::Spectra;
 use coaddkit_tasks::{Plan, Record, RunKey, Runner, Shard, Summary, merge, status};
 use serde::Serialize;
 use serde_json::json;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -82,6 +84,27 @@ fn finite(text: &str) -> Result<f64, String> {
     }
 }
 
+/// What `--force` does here.
+pub const FORCE: &str = "Begin anew: forget what earlier runs did in --out, of this shard if they are the same run, and do every pixel again";
+
+/// Å that the spectrographs see: the grid of all coadds of the survey.
+const SEEN: (f64, f64) = (3600.0, 9824.0);
+
+/// Columns of REDSHIFTS in the data model of redrock files.
+const REDSHIFTS: [&str; 11] = [
+    "TARGETID",
+    "Z",
+    "ZERR",
+    "ZWARN",
+    "CHI2",
+    "COEFF",
+    "NPIXELS",
+    "SPECTYPE",
+    "SUBTYPE",
+    "NCOEFF",
+    "DELTACHI2",
+];
+
 /// What decides the tables.
 #[derive(Serialize)]
 struct Config<'a> {
@@ -111,6 +134,12 @@ fn go(args: &Args, run: &mut Run) -> Result<Exit, Refused> {
     if args.min_wavelength > args.max_wavelength {
         return Err(usage("--min-wavelength is above --max-wavelength".to_owned()));
     }
+    if args.max_wavelength < SEEN.0 || args.min_wavelength > SEEN.1 {
+        let (low, high) = (args.min_wavelength, args.max_wavelength);
+        let what =
+            format!("nothing is within {low} to {high} Å: the spectra reach from {} to {} Å", SEEN.0, SEEN.1);
+        return Err(usage(what));
+    }
     let env = |name: &str| std::env::var(name).ok();
     let shard = Shard::choose(args.shard, args.shards, env).map_err(|e| refused(&e))?;
     let (pixels, digest) = args.which.read()?;
@@ -131,7 +160,7 @@ fn go(args: &Args, run: &mut Run) -> Result<Exit, Refused> {
         source,
         out: args.out.clone(),
         spectra: Spectra::new()
-            .cut(cut)
+            .cut(cut.clone())
             .bounds(args.min_wavelength..=args.max_wavelength)
             .sorted(args.sorted_wavelength)
             .compatible(args.compat),
@@ -140,20 +169,26 @@ fn go(args: &Args, run: &mut Run) -> Result<Exit, Refused> {
     };
     let shown = tiles.source.shown();
     let plan = plan(args, shown, pixels, digest)?;
+    tiles.source.stop.listen(args.which.moves.give_up_after);
+    let columns = columns(&tiles, &plan, shard, &cut);
+    tidy(&args.out, &raw);
+    columns?;
     let limit = args.count.map_or(usize::MAX, |n| n.saturating_mul(batch));
     let runner = Runner::new(&args.out).shard(shard).threads(at_once).strict(args.strict).limit(limit);
+    let runner = runner.force(args.common.force);
     let left = raw.clone();
-    let account = Account::new(&args.out, batch, args.common.quiet, move || {
+    let account = Account::new(&args.out, shard, batch, args.common.quiet, move || {
         // Of a run that was killed.
         let _ = std::fs::remove_dir_all(&left);
     });
     let start = Instant::now();
     let summary = runner.run(&tiles, &plan, &account).map_err(|e| refused(&e))?;
     let seconds = start.elapsed().as_secs_f64();
-    prune(&args.out.join("raw"));
+    tidy(&args.out, &raw);
     let batches = account.finish();
-    let totals = Totals::of(&batches, Some(seconds));
-    let exit = judge(args, &summary, zero_share, run);
+    let (records, earlier) = records(&args.out, &plan, shard, &summary, run);
+    let totals = Totals::of(&batches, Some(seconds)).with_earlier(together(&earlier));
+    let exit = judge(args, &summary, &records, zero_share, run);
     run.extra.insert("to_do".to_owned(), summary.to_do.into());
     run.extra.insert("units".to_owned(), summary.units.into());
     run.extra.insert("totals".to_owned(), totals.json());
@@ -173,7 +208,7 @@ fn go(args: &Args, run: &mut Run) -> Result<Exit, Refused> {
             alerts: &run.alerts,
         };
         let text = markdown(&batches, &totals, &notes);
-        if let Err(e) = write_beside(folder, &text, &summary.ended) {
+        if let Err(e) = write_beside(folder, &text, &records) {
             say!("desi-tiles run: cannot write the report to {}: {e}", folder.display());
             return Ok(exit.worse(Exit::Transient));
         }
@@ -209,16 +244,94 @@ fn setting(args: &Args, source: &str, shard: Shard) -> Vec<(String, String)> {
     ]
 }
 
+/// Takes away the empty folders of files that were fetched; those of other shards are theirs.
+fn tidy(out: &Path, raw: &Path) {
+    prune(raw);
+    let _ = std::fs::remove_dir(out.join("raw"));
+}
+
+/// A name that the data model has not is looked for in a file before anything begins: a slip must not cost a run.
+fn columns(tiles: &Tiles, plan: &Plan<Pixel>, shard: Shard, cut: &Cut) -> Result<(), Refused> {
+    let has = |known: &str, name: &String| known.eq_ignore_ascii_case(name);
+    let strange: Vec<_> =
+        cut.columns().iter().filter(|name| !REDSHIFTS.iter().any(|known| has(known, name))).collect();
+    if strange.is_empty() || status(&tiles.out).is_ok_and(|stand| !stand.settled.is_empty()) {
+        return Ok(());
+    }
+    // A file that cannot be had or read is for the run to tell.
+    const TRIED: usize = 3;
+    for unit in shard.of(plan.units().len()).map(|k| &plan.units()[k]).take(TRIED) {
+        let Ok(pair) = tiles.source.redrock(unit) else { continue };
+        let open = || -> Result<Vec<String>, coaddkit_fits::Error> {
+            let table = Fits::open(pair.paths()[1])?.hdu_named("REDSHIFTS")?.table()?;
+            Ok(table.columns().iter().map(|column| column.name.clone()).collect())
+        };
+        let Ok(names) = open() else { continue };
+        let absent: Vec<&str> = strange
+            .into_iter()
+            .filter(|name| !names.iter().any(|known| has(known, name)))
+            .map(String::as_str)
+            .collect();
+        if absent.is_empty() {
+            return Ok(());
+        }
+        let what = format!(
+            "--cut: REDSHIFTS of {} has no column {}; it has {}",
+            tiles.source.place(&unit.redrock),
+            absent.join(", "),
+            names.join(", ")
+        );
+        return Err((Exit::Usage, what));
+    }
+    Ok(())
+}
+
+/// The pixels of the shard that came to an end, in this run or before, and which of them before.
+fn records(
+    out: &Path,
+    plan: &Plan<Pixel>,
+    shard: Shard,
+    summary: &Summary,
+    run: &mut Run,
+) -> (Vec<Record>, Vec<Record>) {
+    let ours: HashSet<&str> = shard.of(plan.names().len()).map(|k| plan.names()[k].as_str()).collect();
+    let now: HashSet<&str> = summary.ended.iter().map(|record| record.unit.as_str()).collect();
+    let mut records = match status(out) {
+        Ok(stand) => stand.settled.into_iter().chain(stand.failures).collect(),
+        Err(e) => {
+            run.alerts
+                .push(format!("what earlier runs did could not be read, and is not in the report: {e}"));
+            summary.ended.clone()
+        }
+    };
+    records.retain(|record| ours.contains(record.unit.as_str()));
+    records.sort_by(|a, b| a.unit.cmp(&b.unit));
+    let earlier = records.iter().filter(|record| !now.contains(record.unit.as_str())).cloned().collect();
+    (records, earlier)
+}
+
 /// Fills the report of the run in, and says how it ended.
-fn judge(args: &Args, summary: &Summary, zero_share: (f64, f64), run: &mut Run) -> Exit {
+fn judge(args: &Args, summary: &Summary, records: &[Record], zero_share: (f64, f64), run: &mut Run) -> Exit {
     missing(&summary.missing, run, args.common.quiet);
-    run.failures.extend(summary.failures().map(of_record));
+    let failures = records.iter().filter(|record| !record.state.is_settled());
+    run.failures.extend(failures.clone().map(of_record));
+    let mut exit = Exit::of_code(summary.exit_code());
+    for kind in failures.filter_map(Record::failure) {
+        exit = exit.worse(Exit::of_code(kind.exit_code()));
+    }
     if let Some(stopped) = &summary.stopped {
-        say!("desi-tiles run: stopped: {stopped}");
-        run.failed_item("run", stopped.place(), stopped.what().to_owned());
+        // Of the run as a whole there is no place.
+        let (place, text) = match stopped.place() {
+            "run" => ("", stopped.what().to_owned()),
+            place => (place, stopped.to_string()),
+        };
+        say!("desi-tiles run: stopped: {text}");
+        run.failed_item("run", place, stopped.what().to_owned());
     }
     run.counts = counts(&summary.counts);
-    let exit = Exit::of_code(summary.exit_code()).worse(alerts::judge(&summary.ended, zero_share, run));
+    let fits = summary.ended.iter().filter_map(|record| record.metrics.get("fits_bytes")).sum::<f64>();
+    run.bytes = fits as u64;
+    exit = exit.worse(alerts::judge(records, summary.stopped.is_some(), zero_share, run));
     exit.worse(lacking(&args.out, run))
 }
 

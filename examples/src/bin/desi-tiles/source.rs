@@ -3,19 +3,22 @@
 
 use crate::inventory::Pixel;
 use coaddkit_cache::Unpublished;
-use coaddkit_examples::{CountBar, MoveArgs};
+use coaddkit_examples::{CountBar, MoveArgs, Stop};
 use coaddkit_fits::{Fits, Level, Severity};
 use coaddkit_tasks::{Error, ErrorKind, Input};
 use coaddkit_transfer::{
-    Cancel, Content, Destination, ErrorKind as TransferKind, Finished, Item, Outcome, Plan, Progress,
-    Transfer,
+    Content, Destination, ErrorKind as TransferKind, Finished, Item, Outcome, Plan, Progress, Transfer,
 };
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Bytes between two looks at how much of the disk is free.
 const LOOK: u64 = 16 << 20;
+
+/// Their names here.
+const FILES: [&str; 2] = ["coadd.fits", "redrock.fits"];
 
 /// Where keys lead to.
 pub struct Source {
@@ -27,6 +30,8 @@ pub struct Source {
     /// None for a folder, and where nothing is to be fetched.
     fetch: Option<Fetch>,
     disk: Disk,
+    /// Ends the run early.
+    pub stop: Arc<Stop>,
 }
 
 /// How files come here: all pixels share what is known of the host.
@@ -34,7 +39,8 @@ struct Fetch {
     transfer: Transfer,
     raw: PathBuf,
     keep: bool,
-    cancel: Cancel,
+    /// Asks whether the host answers anything at all, one after the other.
+    asks: Mutex<Transfer>,
 }
 
 /// The disk of the products.
@@ -51,7 +57,15 @@ impl Source {
         let base = if base.len() > 1 { base.trim_end_matches('/') } else { base };
         // What is no address is refused when its first file is asked for.
         let shown = base.parse::<coaddkit_transfer::Source>().map_or(base.to_owned(), |s| s.to_string());
-        Self { base: base.to_owned(), shown, moves: moves.clone(), quiet, fetch: None, disk }
+        Self {
+            base: base.to_owned(),
+            shown,
+            moves: moves.clone(),
+            quiet,
+            fetch: None,
+            disk,
+            stop: Arc::default(),
+        }
     }
 
     /// Files come to `raw` if they are elsewhere, and go again; those of pixels that fail stay if they are to be kept.
@@ -59,10 +73,14 @@ impl Source {
     pub fn fetching(mut self, out: &Path, raw: &Path, keep: bool, min_free: u64) -> Self {
         self.disk = Disk { path: out.to_owned(), min_free };
         if self.is_remote() {
-            let cancel = Cancel::default();
+            // That is for the whole run, and each pixel is a transfer of its own.
+            self.moves.give_up_after = None;
+            let cancel = self.stop.cancel();
             let to = Destination::folder(raw).without_sync();
-            let transfer = self.moves.configure(Transfer::new(to).validate(sound)).cancel(&cancel);
-            self.fetch = Some(Fetch { transfer, raw: raw.to_owned(), keep, cancel });
+            let transfer = self.moves.configure(Transfer::new(to).validate(sound)).cancel(cancel);
+            let once = MoveArgs { max_attempts: 1, ..self.moves.clone() };
+            let asks = Mutex::new(once.configure(Transfer::new(Destination::folder(raw))).cancel(cancel));
+            self.fetch = Some(Fetch { transfer, raw: raw.to_owned(), keep, asks });
         }
         self
     }
@@ -88,28 +106,40 @@ impl Source {
 
     /// The two files of a pixel, here.
     pub fn pair(&self, unit: &Pixel) -> Result<Pair, Error> {
+        self.bring(unit, &[0, 1])
+    }
+
+    /// Its redrock file alone.
+    pub fn redrock(&self, unit: &Pixel) -> Result<Pair, Error> {
+        self.bring(unit, &[1])
+    }
+
+    /// These of the two files of a pixel.
+    fn bring(&self, unit: &Pixel, which: &[usize]) -> Result<Pair, Error> {
+        let keys = [&unit.coadd, &unit.redrock];
+        let places = keys.map(|key| self.place(key));
         let Some(fetch) = &self.fetch else {
-            let files = [&unit.coadd, &unit.redrock].map(|key| PathBuf::from(self.address(key)));
-            return Ok(Pair { files, folders: Vec::new(), keep_failed: false });
+            let files = keys.map(|key| PathBuf::from(self.address(key)));
+            return Ok(Pair { files, places, folders: Vec::new(), keep_failed: false });
         };
         let under = unit.id.folder();
         let folder = fetch.raw.join(&under);
         let mut pair = Pair {
-            files: ["coadd.fits", "redrock.fits"].map(|name| folder.join(name)),
+            files: FILES.map(|name| folder.join(name)),
+            places,
             folders: vec![folder, fetch.raw.join("_quarantine").join(&under)],
             keep_failed: fetch.keep,
         };
-        let item = |key: &str, name: &str| {
-            Item::new(&self.address(key), &format!("{under}/{name}")).map_err(|e| failed(&e))
-        };
-        let items = [item(&unit.coadd, "coadd.fits")?, item(&unit.redrock, "redrock.fits")?];
+        let item = |&i: &usize| Item::new(&self.address(keys[i]), &format!("{under}/{}", FILES[i]));
+        let items = which.iter().map(item).collect::<Result<Vec<_>, _>>().map_err(|e| failed(&e))?;
         let plan = Plan::new(items).map_err(|e| failed(&e))?;
-        let watch = Watch { disk: &self.disk, cancel: &fetch.cancel, since: AtomicU64::new(0) };
+        let watch = Watch { disk: &self.disk, stop: &self.stop, since: AtomicU64::new(0) };
         let report = fetch.transfer.run_blocking(&plan, &watch).map_err(|e| failed(&e))?;
         let Some(finished) = report.missing.first() else { return Ok(pair) };
         pair.failed();
-        if fetch.cancel.is_cancelled() {
-            self.room()?;
+        self.stop.goes_on()?;
+        for finished in &report.missing {
+            self.judge_host(fetch, &finished.outcome);
         }
         let kind = match &finished.outcome {
             Outcome::NotFound { .. } => ErrorKind::Missing,
@@ -119,6 +149,32 @@ impl Source {
         };
         let why = finished.outcome.reason().unwrap_or_else(|| finished.outcome.word().to_owned());
         Err(Error::new(kind, plan.items()[finished.index].source(), why))
+    }
+
+    /// Ends the run where the host is not asked any more, or answers nothing at all: the other pixels would fail, too.
+    fn judge_host(&self, fetch: &Fetch, outcome: &Outcome) {
+        let Outcome::GaveUp(error) = outcome else { return };
+        let dead = match error.kind() {
+            TransferKind::HostStopped => true,
+            TransferKind::Transient => {
+                let asks = fetch.asks.lock().unwrap_or_else(PoisonError::into_inner);
+                self.stop.goes_on().is_ok() && !self.answers(&asks)
+            }
+            _ => false,
+        };
+        if dead {
+            let what = format!("nothing can be fetched from here, so the run ends: {}", error.what());
+            self.stop.end(Error::new(ErrorKind::Transient, &self.shown, what));
+        }
+    }
+
+    /// Whether the host has an answer, such as that there is no such file.
+    fn answers(&self, asks: &Transfer) -> bool {
+        let Ok(item) = Item::new(&self.address("index.html"), "index.html") else { return true };
+        let looked = Plan::new([item]).and_then(|plan| asks.look_blocking(&plan, &()));
+        let silent =
+            |f: &Finished| matches!(&f.outcome, Outcome::GaveUp(e) if e.kind() != TransferKind::Refused);
+        looked.is_ok_and(|report| !report.missing.iter().any(silent))
     }
 
     /// Which of these are there: all are asked for, as many at once as the source allows.
@@ -157,6 +213,7 @@ impl Source {
 
     /// Whether another pixel may begin.
     pub fn room(&self) -> Result<(), Error> {
+        self.stop.goes_on()?;
         self.disk.room()
     }
 }
@@ -177,7 +234,7 @@ impl Disk {
 /// Ends the run before the disk is full, in the middle of files too.
 struct Watch<'a> {
     disk: &'a Disk,
-    cancel: &'a Cancel,
+    stop: &'a Stop,
     since: AtomicU64,
 }
 
@@ -187,8 +244,8 @@ impl Progress for Watch<'_> {
             return;
         }
         self.since.store(0, Ordering::Relaxed);
-        if self.disk.room().is_err() {
-            self.cancel.cancel();
+        if let Err(full) = self.disk.room() {
+            self.stop.end(full);
         }
     }
 
@@ -198,6 +255,8 @@ impl Progress for Watch<'_> {
 /// Files that are here, until they are let go.
 pub struct Pair {
     files: [PathBuf; 2],
+    /// Where they came from, for people.
+    places: [String; 2],
     /// What is taken away in the end, whatever happens: where they are, and where bad ones are put.
     folders: Vec<PathBuf>,
     keep_failed: bool,
@@ -206,6 +265,17 @@ pub struct Pair {
 impl Pair {
     pub fn paths(&self) -> [&Path; 2] {
         [&self.files[0], &self.files[1]]
+    }
+
+    /// A failure in one of them, as one of what is known outside: what was fetched goes again.
+    pub fn told(&self, error: &Error) -> Error {
+        let (mut place, mut what) = (error.place().to_owned(), error.what().to_owned());
+        for (file, known) in self.files.iter().zip(&self.places) {
+            let file = file.display().to_string();
+            what = what.strip_prefix(&format!("{file}: ")).unwrap_or(&what).replace(&file, known);
+            place = if place == file { known.clone() } else { place };
+        }
+        Error::new(error.kind(), place, what)
     }
 
     /// The pixel failed: its files stay if they are to be kept.

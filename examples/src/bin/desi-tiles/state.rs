@@ -1,5 +1,6 @@
 //! What a folder says of its run: how it stands, whether its products are whole, all shards together.
 
+use crate::account::IMPORTED;
 use crate::alerts::alert;
 use crate::job::{Lacking, failed};
 use crate::metrics::MIB;
@@ -11,7 +12,7 @@ use coaddkit_examples::{Common, Exit, Run, Table, new_file, print};
 use coaddkit_spectra::inspect;
 use coaddkit_tasks::{Error, ErrorKind, Output, Record, State, Status, merge, status, verify_folder};
 use serde_json::json;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 #[derive(ClapArgs)]
@@ -46,7 +47,9 @@ pub fn run(args: &Args) -> Exit {
 
 fn show(stand: &Status, run: &mut Run, quiet: bool) {
     let mut table = Table::new(["pixels", "number"]);
-    for (word, count) in &stand.counts {
+    let outcomes: BTreeMap<String, u64> =
+        stand.counts.iter().map(|(word, count)| (word.replace(' ', "_"), *count)).collect();
+    for (word, count) in &outcomes {
         table.row([word.clone(), Table::number(*count)]);
     }
     for (name, state) in [
@@ -62,10 +65,10 @@ fn show(stand: &Status, run: &mut Run, quiet: bool) {
     for (unit, what) in &stand.gone {
         run.failed_item(unit, "", what.clone());
     }
-    let sum = |name: &str| stand.settled.iter().filter_map(|r| r.metrics.get(name)).sum::<f64>();
+    let sum = |name: &str| stand.settled.iter().filter_map(|r| r.metrics.get(name)).sum::<f64>() + 0.0;
     let [fits, parquet, rows] = ["fits_bytes", "parquet_bytes", "rows"].map(sum);
     run.bytes = fits as u64;
-    run.extra.insert("outcomes".to_owned(), json!(stand.counts));
+    run.extra.insert("outcomes".to_owned(), json!(outcomes));
     run.extra.insert("interrupted".to_owned(), json!(stand.interrupted));
     run.extra.insert("rows".to_owned(), (rows as u64).into());
     if quiet {
@@ -85,6 +88,8 @@ fn show(stand: &Status, run: &mut Run, quiet: bool) {
 /// `desi-tiles verify`
 pub fn verify(args: &Args) -> Exit {
     let mut run = Run::start("desi-tiles verify");
+    // Before the ledgers are read: whatever comes meanwhile is known to them.
+    let products = products(&args.folder);
     let found = status(&args.folder).and_then(|stand| {
         Ok((
             stand,
@@ -100,19 +105,13 @@ pub fn verify(args: &Args) -> Exit {
     for (unit, error) in &verified.bad {
         run.failed_item(unit, error.place(), error.what().to_owned());
     }
-    run.counts.insert("done", verified.good as u64);
+    let imported = stand.settled.iter().filter(|record| record.word == IMPORTED).count();
+    let good = verified.good.saturating_sub(imported);
+    run.counts.insert("done", good as u64);
+    run.counts.insert("imported", imported as u64);
     run.counts.insert("bad", verified.bad.len() as u64);
     run.counts.insert("not_done", verified.not_done as u64);
-    let known: HashSet<&str> =
-        stand.settled.iter().flat_map(|record| &record.outputs).map(|output| output.path.as_str()).collect();
-    let mut strays = Vec::new();
-    super::analyze::walk(&args.folder, &mut |path| {
-        let name = path.strip_prefix(&args.folder).unwrap_or(path).to_string_lossy().into_owned();
-        let product = name.ends_with(".parquet") || name.ends_with("_SUCCESS_NO_QSO");
-        if product && !known.contains(name.as_str()) {
-            strays.push(name);
-        }
-    });
+    let strays = strays(&stand, products);
     if !strays.is_empty() {
         alert(&mut run, "unknown_products", strays.len() as f64, "0 files that no ledger knows");
         run.extra.insert("unknown".to_owned(), json!(strays));
@@ -122,16 +121,56 @@ pub fn verify(args: &Args) -> Exit {
         for (unit, error) in &verified.bad {
             table.row([unit.clone(), error.place().to_owned(), error.what().to_owned()]);
         }
-        let [good, bad, rest] =
-            [verified.good, verified.bad.len(), verified.not_done].map(|n| Table::number(n as u64));
-        let text = if verified.bad.is_empty() { String::new() } else { format!("{table}\n") };
-        print(&format!("{text}  products of {good} pixels are good, of {bad} bad; {rest} are not done\n"));
+        let [good, bad, imported, rest] =
+            [good, verified.bad.len(), imported, verified.not_done].map(|n| Table::number(n as u64));
+        let mut text = if verified.bad.is_empty() { String::new() } else { format!("{table}\n") };
+        text.push_str(&format!(
+            "  products of {good} pixels are good, of {bad} bad; {imported} are imported, {rest} not done\n"
+        ));
+        for stray in strays.iter().take(20) {
+            text.push_str(&format!("  no ledger knows {stray}\n"));
+        }
+        if strays.len() > 20 {
+            text.push_str(&format!("  … and {} more; --json lists them\n", strays.len() - 20));
+        }
+        print(&text);
     }
     let exit = Exit::of_code(verified.exit_code());
     run.end(
         &args.common,
         if verified.not_done > 0 { exit.worse(Exit::of_code(stand.exit_code())) } else { exit },
     )
+}
+
+/// Tables and markers below a folder; what has no final name yet is none.
+fn products(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    super::analyze::walk(folder, &mut |path| {
+        let name = path.strip_prefix(folder).unwrap_or(path).to_string_lossy().into_owned();
+        if name.ends_with(".parquet") || name.ends_with("_SUCCESS_NO_QSO") {
+            found.push(name);
+        }
+    });
+    found
+}
+
+/// Those of them that no ledger knows. What lies with a pixel that is on its way, or was when a process was killed, is
+/// for that process or for the next run; what lies with one that was imported is that of the earlier runner.
+fn strays(stand: &Status, products: Vec<String>) -> Vec<String> {
+    let known: HashSet<&str> =
+        stand.settled.iter().flat_map(|record| &record.outputs).map(|output| output.path.as_str()).collect();
+    let imported = stand.settled.iter().filter(|record| record.word == IMPORTED).map(|record| &record.unit);
+    let others: HashSet<String> = stand.begun.iter().chain(imported).map(|unit| folder_of(unit)).collect();
+    let stray = |name: &String| {
+        let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+        !known.contains(name.as_str()) && !others.contains(folder)
+    };
+    products.into_iter().filter(stray).collect()
+}
+
+/// The folder of a pixel, by its name.
+fn folder_of(unit: &str) -> String {
+    unit.rsplit_once('/').map_or_else(String::new, |(program, pixel)| format!("{program}/tile_{pixel}"))
 }
 
 /// A table is read from its first row to its last; the marker of a pixel without rows is empty.

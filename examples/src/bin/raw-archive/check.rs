@@ -8,14 +8,14 @@ use crate::quarantine::{self, Quarantine, Taken};
 use crate::runs::Runs;
 use crate::{known, lock};
 use clap::Args as ClapArgs;
-use coaddkit_examples::{Bar, Common, Depth, Exit, Failed, Refused, Run, Table, print};
+use coaddkit_examples::{Bar, Common, Depth, Exit, Failed, Refused, Run, Stop, Table, print, say};
 use coaddkit_fits::Level;
 use coaddkit_tasks::{Done, Error, ErrorKind, Input, Job, Plan, Progress, Record, RunKey, Runner, Summary};
 use serde::Serialize;
 use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 #[derive(ClapArgs)]
 pub struct Args {
@@ -48,11 +48,10 @@ pub fn account(dir: &Path, out: Option<&Path>) -> PathBuf {
     out.map_or_else(|| dir.join("_check"), Path::to_owned)
 }
 
-/// What decides what is found.
+/// What decides what is found, beside the instrument.
 #[derive(Serialize)]
-struct Config<'a> {
+struct Config {
     level: &'static str,
-    instrument: Option<&'a Instrument>,
 }
 
 /// What is found of each file.
@@ -65,6 +64,8 @@ struct Check<'a> {
     /// By the name of the file, of this run.
     flaws: Mutex<BTreeMap<String, Vec<Flaw>>>,
     warnings: Mutex<BTreeMap<String, Vec<String>>>,
+    /// Ends the check at a signal.
+    stop: Arc<Stop>,
 }
 
 impl Job for Check<'_> {
@@ -101,6 +102,10 @@ impl Job for Check<'_> {
         lock(&self.flaws).insert(unit.name.clone(), found.flaws);
         Err(Error::new(ErrorKind::Data, first.place(), first.what))
     }
+
+    fn may_begin(&self, _: &RawFile) -> Result<(), Error> {
+        self.stop.goes_on()
+    }
 }
 
 /// The bar, as the ledger moves it.
@@ -130,16 +135,25 @@ fn go(args: &Args, run: &mut Run) -> Result<Exit, Refused> {
     let listed = args.list.as_deref().map(crate::list::read).transpose()?;
     let found =
         find(&args.dir).map_err(|e| (Exit::of_reader(e.kind()), format!("{}: {e}", args.dir.display())))?;
-    let kept = quarantine_dir(&args.dir, args.quarantine.clone().flatten().as_deref());
+    let root = account(&args.dir, args.out.as_deref());
+    let kept = match &args.quarantine {
+        Some(given) => quarantine_dir(&args.dir, given.as_deref()),
+        None => Runs::quarantine(&root)?.unwrap_or_else(|| quarantine_dir(&args.dir, None)),
+    };
     let (units, mut exit) = units(&args.dir, found, listed.as_deref(), &kept, run)?;
     let tasks = |e: Error| (Exit::of_code(e.kind().exit_code()), e.to_string());
 
-    let config = Config { level: Level::from(args.level).name(), instrument: instrument.as_ref() };
-    let key = RunKey::new().code(env!("CARGO_PKG_VERSION")).config(&config).map_err(tasks)?;
+    let config = Config { level: Level::from(args.level).name() };
+    let camera = instrument.as_ref().map_or_else(|| "none".to_owned(), Instrument::identity);
+    let key = RunKey::new().code(env!("CARGO_PKG_VERSION")).input("instrument", camera);
+    let key = key.config(&config).map_err(tasks)?;
     let sizes: BTreeMap<String, u64> =
         units.iter().filter_map(|file| Some((file.name.clone(), file.stamp?.size))).collect();
     let plan = Plan::new(units, key.clone()).map_err(tasks)?;
-    let runs = Runs::enter(&account(&args.dir, args.out.as_deref()), &key, plan.key(), args.common.force)?;
+    let remembered = args.quarantine.as_ref().map(|_| kept.as_path());
+    let runs = Runs::enter(&root, &key, plan.key(), args.common.force, remembered)?;
+    let stop = Arc::new(Stop::default());
+    stop.listen(None);
 
     let threads = args.common.workers();
     // Tiles are decoded on the pool of the process; files by threads beside it, which wait for it.
@@ -152,6 +166,7 @@ fn go(args: &Args, run: &mut Run) -> Result<Exit, Refused> {
         whole: runs.whole(),
         flaws: Mutex::default(),
         warnings: Mutex::default(),
+        stop,
     };
     let bytes = sizes.values().sum();
     let hears = Hears { bar: Bar::new(plan.units().len() as u64, bytes, args.common.quiet), sizes };
@@ -172,11 +187,13 @@ fn go(args: &Args, run: &mut Run) -> Result<Exit, Refused> {
         exit = exit.worse(Exit::Transient);
     }
     let carried = summary.ended.iter().filter(|r| check.whole.contains(&r.unit)).count();
-    report(args, run, &summary, carried, &flaws, &moved);
+    report(args, run, &kept, &summary, carried, &flaws, &moved);
     run.extra.insert("flaws".to_owned(), json!(flaws));
     run.extra.insert("warnings".to_owned(), json!(warnings));
     if let Some(stopped) = &summary.stopped {
-        run.alerts.push(format!("the check ended early: {stopped}"));
+        let what = if stopped.place() == "run" { stopped.what().to_owned() } else { stopped.to_string() };
+        say!("raw-archive check: stopped: {what}");
+        run.alerts.push(format!("the check ended early: {what}"));
     } else if summary.missing.is_empty() {
         runs.prune().map_err(|e| (Exit::Transient, format!("{}: {e}", runs.folder().display())))?;
     }
@@ -277,6 +294,7 @@ pub fn set_apart(
 fn report(
     args: &Args,
     run: &mut Run,
+    kept: &Path,
     summary: &Summary,
     carried: usize,
     flaws: &BTreeMap<String, Vec<Flaw>>,
@@ -358,7 +376,6 @@ fn report(
         }
     }
     if args.quarantine.is_some() {
-        let kept = quarantine_dir(&args.dir, args.quarantine.clone().flatten().as_deref());
         text.push_str(&format!("  {} moved to {}\n", Table::number(apart.len() as u64), kept.display()));
     }
     print(&text);

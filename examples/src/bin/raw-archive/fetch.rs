@@ -179,11 +179,13 @@ fn go(args: &Args, run: &mut Run) -> Result<Exit, Refused> {
 
 /// Takes up what a transfer put aside, of this run or of one that was killed.
 fn set_apart(args: &Args, kept: &Path, run: &mut Run) -> Result<Exit, Refused> {
-    if !kept.join(quarantine::INCOMING).exists() {
+    if !kept.exists() {
         return Ok(Exit::Complete);
     }
-    let taken = Quarantine::open(kept.to_owned())?.adopt();
-    let taken = taken.map_err(|e| (Exit::Transient, format!("{}: {e}", kept.display())))?;
+    let failed = |e: io::Error| (Exit::Transient, format!("{}: {e}", kept.display()));
+    let mut quarantine = Quarantine::open(kept.to_owned())?;
+    let taken = quarantine.adopt().map_err(failed)?;
+    quarantine.refetch(&args.out, &known::read(&args.out)?).map_err(failed)?;
     for (name, error) in &taken.failed {
         run.failed(&args.out.join(name), format!("could not be moved to quarantine: {error}"));
     }

@@ -4,6 +4,7 @@ use crate::inspect::Flaw;
 use coaddkit_examples::{Exit, Refused};
 use coaddkit_fits::Hdu;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -14,7 +15,7 @@ const DECAM: &str = include_str!("../../../configs/decam.toml");
 #[serde(deny_unknown_fields)]
 pub struct Instrument {
     name: String,
-    /// How many extensions there are, where their names are not known or differ between files.
+    /// How many extensions there are, the primary HDU not counted, where their names are not known or differ between files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     count: Option<usize>,
     /// Names of the extensions by group.
@@ -52,6 +53,13 @@ impl Instrument {
             }
             _ => Ok(instrument),
         }
+    }
+
+    /// What tells it from others: its name, and the start of a digest over all that it says.
+    pub fn identity(&self) -> String {
+        let text = serde_json::to_string(self).unwrap_or_default();
+        let digest: String = Sha256::digest(text).iter().take(6).map(|b| format!("{b:02x}")).collect();
+        format!("{} ({digest})", self.name)
     }
 
     fn names(&self) -> impl Iterator<Item = (&str, &str)> {

@@ -125,6 +125,8 @@ impl Quarantine {
         let taken = self.take(&files)?;
         if taken.failed.is_empty() {
             notes.iter().try_for_each(fs::remove_file)?;
+            // Not if something is left in it.
+            let _ = fs::remove_dir(&incoming);
         }
         Ok(taken)
     }

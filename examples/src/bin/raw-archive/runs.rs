@@ -23,6 +23,9 @@ struct Head {
     key: RunKey,
     /// The folder of the last check.
     current: String,
+    /// Where corrupt files were moved to, if they were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    quarantine: Option<PathBuf>,
 }
 
 /// The account below a folder.
@@ -34,12 +37,19 @@ pub struct Runs {
 }
 
 impl Runs {
-    /// Opens the account for a check by this key, of the files of `plan`, whose digest names its folder.
+    /// Opens the account for a check by this key, of the files of `plan`, whose digest names its folder. The quarantine is
+    /// remembered.
     ///
     /// # Errors
     ///
     /// When an earlier check was by another key: what differs is named. `force` begins anew instead.
-    pub fn enter(root: &Path, key: &RunKey, plan: &RunKey, force: bool) -> Result<Self, Refused> {
+    pub fn enter(
+        root: &Path,
+        key: &RunKey,
+        plan: &RunKey,
+        force: bool,
+        quarantine: Option<&Path>,
+    ) -> Result<Self, Refused> {
         let failed = |e: io::Error| {
             let hint =
                 if e.kind() == io::ErrorKind::PermissionDenied { "; --out is for elsewhere" } else { "" };
@@ -67,7 +77,12 @@ impl Runs {
             }
         }
         fs::create_dir_all(runs.folder()).map_err(failed)?;
-        let head = Head { format: FORMAT.to_owned(), key: key.clone(), current: runs.current.clone() };
+        let quarantine = match quarantine {
+            Some(path) => Some(std::path::absolute(path).map_err(failed)?),
+            None => Self::quarantine(root).unwrap_or_default(),
+        };
+        let current = runs.current.clone();
+        let head = Head { format: FORMAT.to_owned(), key: key.clone(), current, quarantine };
         let text = serde_json::to_string_pretty(&head).map_err(|e| (Exit::Bug, e.to_string()))?;
         coaddkit_density::publish(&path(root), |out| writeln!(out, "{text}")).map_err(failed)?;
         Ok(runs)
@@ -78,6 +93,11 @@ impl Runs {
         let none = || (Exit::Missing, format!("{}: no check has run here", root.display()));
         let head = head(root)?.ok_or_else(none)?;
         Ok(Self { root: root.to_owned(), current: head.current, _lock: None })
+    }
+
+    /// Where an earlier check moved corrupt files to.
+    pub fn quarantine(root: &Path) -> Result<Option<PathBuf>, Refused> {
+        Ok(head(root)?.and_then(|head| head.quarantine))
     }
 
     /// The folder of this check.

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 pub struct Args {
     /// The folder that was checked
     dir: PathBuf,
-    /// The folder of corrupt_raws, if it is not the one that was checked
+    /// The folder of corrupt_raws: that of the last check unless given
     #[arg(long, value_name = "DIR")]
     quarantine: Option<PathBuf>,
     /// The list that the files were fetched by, for the list of what to fetch again
@@ -29,6 +29,16 @@ pub struct Args {
 }
 
 impl Args {
+    /// The quarantine: the one that is given, or the one of the last check.
+    fn kept(&self) -> Result<PathBuf, Refused> {
+        let given = self.quarantine.as_deref();
+        let last = match given {
+            Some(_) => None,
+            None => Runs::quarantine(&account(&self.dir, self.out.as_deref()))?,
+        };
+        Ok(last.unwrap_or_else(|| quarantine_dir(&self.dir, given)))
+    }
+
     fn stand(&self) -> Result<Status, Refused> {
         let folder = Runs::last(&account(&self.dir, self.out.as_deref()))?.folder();
         status(&folder).map_err(|e: Error| (Exit::of_code(e.kind().exit_code()), e.to_string()))
@@ -46,7 +56,7 @@ pub fn run(args: &Args) -> Exit {
 
 fn show(args: &Args, run: &mut Run) -> Result<Exit, Refused> {
     let stand = args.stand()?;
-    let kept = quarantine_dir(&args.dir, args.quarantine.as_deref());
+    let kept = args.kept()?;
     let entries = quarantine::entries(&kept)?;
     for (name, state) in [
         ("done", State::Done),
@@ -99,7 +109,7 @@ fn set_corrupt_apart(args: &Args, run: &mut Run) -> Result<Exit, Refused> {
     let bad = stand.failures.iter().filter(|record| record.kind == Some(ErrorKind::Data));
     let corrupt: Vec<_> =
         bad.map(|r| (r.unit.clone(), Flaw::parse(r.reason.as_deref().unwrap_or_default()))).collect();
-    let kept = quarantine_dir(&args.dir, args.quarantine.as_deref());
+    let kept = args.kept()?;
     let taken = set_apart(&args.dir, &kept, &corrupt, listed.as_deref(), run)?;
     run.counts.insert("done", taken.moved.len() as u64);
     run.counts.insert("failed", taken.failed.len() as u64);

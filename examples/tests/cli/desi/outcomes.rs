@@ -46,6 +46,11 @@ fn each_thing_that_is_wrong_has_its_outcome_and_the_others_go_on() {
             assert_eq!(report["failures"][0]["item"], "main/dark/00050", "{what}");
             let told = report["failures"][0]["reason"].as_str().unwrap();
             assert!(told.contains(reason), "{what}: {told}");
+            assert_eq!(
+                told.matches("coadd-main-dark-50").count() + told.matches("redrock-main").count(),
+                1,
+                "{told}"
+            );
             let left = dir.path().join("out/main/dark/tile_00050");
             assert!(!left.exists() || names(&left).is_empty(), "{what}: {:?}", names(&left));
             assert_eq!(report["status"], "incomplete");
@@ -135,6 +140,11 @@ fn the_checkpoint_of_the_earlier_runner_is_taken_over() {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert_eq!((count(&ran, "imported"), count(&ran, "done"), count(&ran, "no_rows")), (1, 2, 0));
     assert!(!dir.path().join("out/main/dark/tile_00008").exists());
+    // They are none of what this run did.
+    assert_eq!(ran.report()["totals"]["pixels"], 2);
+    let verify = desi(&["verify", "out", "--json"], dir.path());
+    let counts = ["done", "imported", "not_done"].map(|name| count(&verify, name));
+    assert_eq!((verify.code, counts), (0, [2, 1, 0]), "{}", verify.stdout);
     let alerts = ran.report()["alerts"].to_string();
     assert!(alerts.contains("completed_shared") && alerts.contains("completed_unknown"), "{alerts}");
     let status = desi(&["status", "out", "--json"], dir.path());
@@ -159,6 +169,7 @@ fn products_that_are_gone_or_damaged_are_found_and_made_again() {
     let verify = desi(&["verify", "out", "--json"], dir.path());
     assert_eq!((verify.code, count(&verify, "bad")), (65, 1), "{}", verify.stdout);
     assert!(verify.report()["unknown"][0].as_str().unwrap().ends_with("_1_qsos.parquet"));
+    assert!(verify.stdout.contains("no ledger knows main/dark/tile_00007/"), "{}", verify.stdout);
     fs::remove_file(&path).unwrap();
     let status = desi(&["status", "out", "--json"], dir.path());
     assert_eq!((status.code, count(&status, "not_started")), (75, 1), "{}", status.stdout);

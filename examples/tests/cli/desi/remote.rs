@@ -86,6 +86,21 @@ fn what_does_not_come_is_told_by_pixel() {
     assert!(below(&dir.join("out/raw")).iter().any(|name| name.contains("tile_00021")));
 }
 
+/// What is wrong with a file is said of the file that people know.
+#[test]
+fn a_file_that_was_fetched_is_called_by_its_address() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    write(dir, [("dark", 50, DesiPixel::new(50, 6).quasars(1.0).without("R_FLUX"))]);
+    let origin = FaultOrigin::new(Files::folder(dir.join("in")));
+    let ran = there(dir, &origin.base(), &[]);
+    assert_eq!((ran.code, count(&ran, "bad_data")), (65, 1), "{}", ran.stderr);
+    let told = ran.report()["failures"][0]["reason"].as_str().unwrap().to_owned();
+    assert!(told.starts_with(&origin.url(&key("coadd", "dark", 50))), "{told}");
+    assert!(told.contains("R_FLUX") && !told.contains("out/raw"), "{told}");
+    assert_eq!(told.matches("coadd").count(), 1, "{told}");
+}
+
 /// At most the files of a batch at any moment, however many pixels there are.
 #[test]
 fn no_more_than_a_batch_is_on_the_disk() {

@@ -19,6 +19,15 @@ fn shards_give_what_one_process_gives() {
     for i in ["2", "0"] {
         assert_eq!(desi(&args("many", &["--shards", "3", "--shard", i]), dir.path()).code, 0);
     }
+    let again = desi(&args("many", &["--shards", "3", "--shard", "0", "--report", "report"]), dir.path());
+    // What the shard did, and no other.
+    assert_eq!((again.code, again.report()["totals"]["pixels"].as_u64()), (0, Some(4)), "{}", again.stderr);
+    assert_eq!(fs::read_to_string(dir.path().join("report/pixels.csv")).unwrap().lines().count(), 5);
+    let logs = names(&dir.path().join("many/logs"));
+    assert_eq!(logs.len(), 2, "{logs:?}");
+    for i in [0, 2] {
+        assert!(logs.iter().any(|log| log.ends_with(&format!("_shard-{i:05}-of-00003.log"))), "{logs:?}");
+    }
     let early = desi(&["merge", "many", "--out", "many.csv"], dir.path());
     assert!(early.code == 66 && early.stderr.contains("missing of 3 shards: 1"), "{}", early.stderr);
     assert!(!dir.path().join("many.csv").exists());

@@ -100,6 +100,15 @@ fn extensions_are_those_of_the_camera() {
     let counted = check(dir.path(), &["--instrument", "camera.toml", "--out", "third"]);
     assert_eq!((counted.code, count(&counted, "done")), (65, 1));
     assert!(counted.stdout.contains("71 HDUs, Camera has 72"), "{}", counted.stdout);
+    // The primary HDU is not counted.
+    fs::write(dir.path().join("camera.toml"), "name = 'Camera'\ncount = 70\n").unwrap();
+    let counted = check(dir.path(), &["--instrument", "camera.toml", "--out", "fourth"]);
+    assert_eq!((counted.code, count(&counted, "done")), (65, 3), "{}", counted.stdout);
+    // Another camera on resume is told in one line that can be read.
+    let other = check(dir.path(), &["--instrument", "camera.toml"]);
+    assert_eq!(other.code, 2, "{}", other.stderr);
+    assert!(other.stderr.contains("inputs/instrument was \"DECam ("), "{}", other.stderr);
+    assert!(other.stderr.lines().count() == 1 && other.stderr.len() < 200, "{}", other.stderr);
     fs::write(dir.path().join("camera.toml"), "name = 'Camera'\nccds = 71\n").unwrap();
     let wrong = check(dir.path(), &["--instrument", "camera.toml"]);
     assert!(
@@ -135,6 +144,8 @@ fn one_bad_file_never_stops_the_others() {
 
     assert_eq!(check(&raws, &[]).code, 66);
     fs::create_dir(dir.path().join("empty")).unwrap();
+    let none = archive(&["status", "empty"], dir.path());
+    assert!(none.code == 66 && none.stderr.contains("no check has run here"), "{}", none.stderr);
     let empty = archive(&["check", "empty"], dir.path());
     assert!(empty.code == 66 && empty.stderr.contains("no .fits.fz"), "{}", empty.stderr);
 }

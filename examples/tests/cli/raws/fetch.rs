@@ -85,12 +85,14 @@ fn stalls_refusals_and_bad_bytes() {
     let rows = corrupt(&raws);
     assert!(rows.len() == 1 && rows[0][0] == name(3) && rows[0][1].contains("md5"), "{rows:?}");
     assert!(raws.join("corrupt_raws").join(name(3)).exists());
+    let again = || fs::read_to_string(raws.join("corrupt_raws/refetch.csv")).unwrap();
+    assert!(again().lines().count() == 2 && again().contains(&origin.url(name(3))), "{}", again());
     // The portal is mended.
     origin.heal();
     origin.put(name(5), files[5].1.clone());
     let healed = fetch(dir.path(), &[]);
     assert_eq!((healed.code, count(&healed, "done")), (0, 6), "{}", healed.stderr);
-    assert_eq!(corrupt(&raws).len(), 1);
+    assert_eq!((corrupt(&raws).len(), again().lines().count()), (1, 1));
 }
 
 #[test]
@@ -137,7 +139,8 @@ fn pages_and_files_that_are_no_fits_are_refused_without_a_digest() {
     assert_eq!((ran.code, count(&ran, "done"), count(&ran, "quarantined")), (65, 1, 2), "{}", ran.stderr);
     let names: Vec<_> = corrupt(&dir.path().join("raws")).into_iter().map(|row| row[0].clone()).collect();
     assert_eq!(names, ["cut.fits.fz", "page.fits.fz"]);
-    assert_eq!(crate::names(&dir.path().join("raws/corrupt_raws/.incoming")), [""; 0]);
+    let left = crate::names(&dir.path().join("raws/corrupt_raws"));
+    assert_eq!(left, [".lock", "corrupt_raws.csv", "cut.fits.fz", "page.fits.fz", "refetch.csv"]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::fetch::list;
 use super::*;
 use coaddkit_testkit::{Fault, FaultOrigin, Files, Kills};
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// Kills, unless the environment asks for more.
@@ -54,20 +54,21 @@ fn a_killed_fetch_leaves_no_part_under_a_name_and_the_next_goes_on() {
     let rows = corrupt(&raws);
     assert!(rows.len() == 1 && rows[0][0] == "5.fits.fz", "{rows:?}");
     let kept: Vec<_> = files(&raws.join("corrupt_raws")).into_keys().collect();
-    assert_eq!(kept, ["5.fits.fz", "corrupt_raws.csv"]);
+    assert_eq!(kept, ["5.fits.fz", "corrupt_raws.csv", "refetch.csv"]);
 }
 
 #[test]
 fn a_killed_check_loses_no_file_and_no_reason() {
     let dir = tempfile::tempdir().unwrap();
     let raws = dir.path().join("raws");
-    fs::create_dir(&raws).unwrap();
-    let mut all = BTreeMap::new();
-    for seed in 0..40_u64 {
-        let body = if seed % 4 == 1 { damaged(seed) } else { bytes(&raw(seed)) };
-        fs::write(raws.join(format!("{seed:02}.fits.fz")), &body).unwrap();
-        all.insert(format!("{seed:02}.fits.fz"), body);
-    }
+    let exposure = |seed| if seed % 4 == 1 { damaged(seed) } else { bytes(&raw(seed)) };
+    let all: BTreeMap<_, _> = (0..40).map(|seed| (format!("{seed:02}.fits.fz"), exposure(seed))).collect();
+    let anew = || {
+        let _ = fs::remove_dir_all(&raws);
+        fs::create_dir(&raws).unwrap();
+        all.iter().for_each(|(name, body)| fs::write(raws.join(name), body).unwrap());
+    };
+    anew();
     let args = ["check", "raws", "--quarantine", "--quiet", "--threads", "1"];
     // A whole run, for the moments.
     let whole = std::time::Instant::now();
@@ -92,7 +93,18 @@ fn a_killed_check_loses_no_file_and_no_reason() {
         assert_eq!(there.len() + apart.len(), all.len());
     };
     let loop_ = Kills { seed: 7, count: kills(), within };
-    let summary = loop_.run(|| command(&args, dir.path()), |_| look()).unwrap();
+    let summary = loop_
+        .run(
+            || command(&args, dir.path()),
+            |ended| {
+                look();
+                // All is checked: from the start, so that there is something to be killed in.
+                if !ended.killed {
+                    anew();
+                }
+            },
+        )
+        .unwrap();
     assert!(summary.killed >= kills() / 4, "{summary:?}");
     look();
     let done = archive(&["check", "raws", "--json"], dir.path());
@@ -100,4 +112,44 @@ fn a_killed_check_loses_no_file_and_no_reason() {
     let rows: Vec<_> = corrupt(&raws).into_iter().map(|row| row[0].clone()).collect();
     let bad: Vec<_> = (0..40).filter(|seed| seed % 4 == 1).map(|seed| format!("{seed:02}.fits.fz")).collect();
     assert_eq!(rows, bad);
+}
+
+/// At a signal the files on their way are finished, the account is whole, and the report says how far it came.
+#[test]
+fn an_interrupted_check_says_how_far_it_came() {
+    let dir = tempfile::tempdir().unwrap();
+    let raws = dir.path().join("raws");
+    fs::create_dir(&raws).unwrap();
+    // Large enough for the signal to come in time.
+    raw(1).size(512, 256).write(&raws.join("00.fits.fz")).unwrap();
+    for k in 1..30 {
+        fs::hard_link(raws.join("00.fits.fz"), raws.join(format!("{k:02}.fits.fz"))).unwrap();
+    }
+    let args = ["check", "raws", "--json", "--threads", "1"];
+    let child = command(&args, dir.path()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let begun = std::time::Instant::now();
+    let ended = || {
+        let accounts = fs::read_dir(raws.join("_check")).into_iter().flatten().flatten();
+        let ledgers = accounts.map(|run| run.path().join("parts/shard-00000-of-00001.ledger"));
+        ledgers.map(|path| fs::read_to_string(path).unwrap_or_default()).collect::<String>()
+    };
+    while !ended().contains("\"line\":\"ended\"") {
+        assert!(begun.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let out = child.wait_with_output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    let ran =
+        Ran { code: out.status.code().unwrap_or(-1), stdout: text(out.stdout), stderr: text(out.stderr) };
+    assert_eq!(ran.code, 75, "{}", ran.stderr);
+    assert!(ran.stderr.contains("stopped: interrupted"), "{}", ran.stderr);
+    let done = count(&ran, "done");
+    assert!((1..30).contains(&done), "{}", ran.stdout);
+    let rest = archive(&args, dir.path());
+    assert!(
+        rest.code == 0 && rest.stdout.starts_with(&format!("{} of 30 to do\n", 30 - done)),
+        "{}",
+        rest.stdout
+    );
 }

@@ -74,6 +74,10 @@ fn a_quarantine_elsewhere_is_on_another_disk() {
     assert_eq!(fs::read(elsewhere.path().join("corrupt_raws/a.fits.fz")).unwrap(), damaged(1));
     assert!(!raws.join("a.fits.fz").exists() && !raws.join("corrupt_raws").exists());
     assert_eq!(corrupt(elsewhere.path())[0][0], "a.fits.fz");
+    // It is known where: nobody has to say it again.
+    let status = archive(&["status", "raws", "--json"], dir.path());
+    assert_eq!((status.code, count(&status, "quarantined")), (65, 1), "{}", status.stdout);
+    assert!(status.stdout.contains("in quarantine"), "{}", status.stdout);
     // A folder that is the quarantine itself is not nested.
     fs::write(raws.join("a.fits.fz"), damaged(2)).unwrap();
     let named = elsewhere.path().join("corrupt_raws");
