@@ -36,7 +36,7 @@ pub use progress::{Bar, CountBar, StepBar};
 pub use run::{Failed, Run};
 pub use shards::{
     Account, ShardArgs, StatusArgs, Unfinished, of_record, refused, run_shard, show as show_status,
-    stand as status, task_error,
+    stand as status, stand_by as status_by, task_error,
 };
 pub use simulate::SimulatedRaw;
 pub use stop::Stop;

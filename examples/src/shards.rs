@@ -6,13 +6,13 @@ use crate::moves::exit_of_error;
 use crate::objects::Objects;
 use crate::progress::CountBar;
 use crate::run::{Failed, Run};
+use crate::stop::Stop;
 use crate::table::Table;
 use clap::Args;
 use coaddkit_tasks::{
     Done, Error, ErrorKind, Input, Job, Output, Place, Plan, Progress, Record, Runner, Shard, State, Status,
     Summary, status,
 };
-use coaddkit_transfer::Cancel;
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
@@ -108,7 +108,7 @@ impl Account {
 /// A job whose runs end tidily at Ctrl-C and SIGTERM: what is on its way comes to its end, and no more begins.
 struct Stopping<'a, J> {
     job: &'a J,
-    cancel: &'a Cancel,
+    stop: &'a Stop,
 }
 
 impl<J: Job> Job for Stopping<'_, J> {
@@ -124,10 +124,7 @@ impl<J: Job> Job for Stopping<'_, J> {
     }
 
     fn may_begin(&self, unit: &J::Unit) -> Result<(), Error> {
-        if self.cancel.is_cancelled() {
-            let what = "stopped by a signal; run it again";
-            return Err(Error::new(ErrorKind::Transient, "run", what));
-        }
+        self.stop.goes_on()?;
         self.job.may_begin(unit)
     }
 
@@ -178,14 +175,11 @@ pub fn run_shard<J: Job>(
     (word, at_once): (&'static str, usize),
     (common, run): (&Common, &mut Run),
 ) -> Result<Exit, Refused> {
-    let cancel = Cancel::default();
-    let signals = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-    if let Ok(signals) = &signals {
-        let _ = signals.block_on(async { cancel.on_signals() });
-    }
+    let stop = Arc::new(Stop::default());
+    stop.listen(None);
     let bar = Units(CountBar::new(word, common.quiet));
     let runner = Runner::new(account.place()).shard(shard).threads(at_once).force(common.force);
-    let summary = runner.run(&Stopping { job, cancel: &cancel }, plan, &bar).map_err(|e| refused(&e));
+    let summary = runner.run(&Stopping { job, stop: &stop }, plan, &bar).map_err(|e| refused(&e));
     bar.0.finish();
     let summary = summary?;
     fill(&summary, run);
@@ -294,6 +288,15 @@ fn ranges(numbers: &[u32]) -> String {
 
 /// Says how a run stands.
 pub fn stand(command: &'static str, word: &'static str, args: &StatusArgs) -> Exit {
+    stand_by(command, args, |stand, run, quiet| show(stand, word, run, quiet))
+}
+
+/// Says how a run stands, in the words of its job.
+pub fn stand_by(
+    command: &'static str,
+    args: &StatusArgs,
+    show: impl FnOnce(&Status, &mut Run, bool),
+) -> Exit {
     let mut run = Run::start(command);
     let common = &args.common;
     let account = match Account::at(&args.folder, false) {
@@ -312,7 +315,7 @@ pub fn stand(command: &'static str, word: &'static str, args: &StatusArgs) -> Ex
         Ok(stand) => stand,
         Err(e) => return run.refuse(common, refused(&e).0, &e.to_string()),
     };
-    show(&stand, word, &mut run, common.quiet);
+    show(&stand, &mut run, common.quiet);
     run.end(common, Exit::of_code(stand.exit_code()))
 }
 

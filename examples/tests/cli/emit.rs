@@ -21,7 +21,7 @@ struct Handed {
     units: &'static str,
 }
 
-const JOBS: [Handed; 4] = [
+const JOBS: [Handed; 7] = [
     Handed {
         name: "lrg-density-count",
         program: env!("CARGO_BIN_EXE_lrg-density"),
@@ -54,6 +54,39 @@ const JOBS: [Handed; 4] = [
         ],
         files: &[],
         units: "64",
+    },
+    Handed {
+        name: "coadd-cache-fill",
+        program: env!("CARGO_BIN_EXE_coadd-cache"),
+        job: &["fill"],
+        options: &[
+            "--source",
+            "https://portal.nersc.gov/cfs/cosmo/data/legacysurvey/dr10/south/coadd",
+            "--cache",
+            "s3://survey/coadds",
+            "--connections",
+            "4",
+            "--shards",
+            "64",
+        ],
+        files: &[("--bricks", "bricks.csv")],
+        units: "2819",
+    },
+    Handed {
+        name: "coadd-cache-verify",
+        program: env!("CARGO_BIN_EXE_coadd-cache"),
+        job: &["verify"],
+        options: &["--cache", "s3://survey/coadds", "--level", "checksum", "--shards", "64"],
+        files: &[("--bricks", "bricks.csv")],
+        units: "2819",
+    },
+    Handed {
+        name: "desi-tiles-run",
+        program: env!("CARGO_BIN_EXE_desi-tiles"),
+        job: &[],
+        options: &["--source", "s3://desidata", "--no-sign-request", "--shards", "32"],
+        files: &[("--inventory", "s3_desi_inventory.csv")],
+        units: "12207",
     },
     Handed {
         name: "injection-manifest-build",

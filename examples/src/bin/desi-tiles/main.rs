@@ -4,6 +4,7 @@ mod account;
 mod alerts;
 mod analyze;
 mod completed;
+mod emit;
 mod inventory;
 mod job;
 mod log;
@@ -15,7 +16,7 @@ mod state;
 mod which;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use coaddkit_examples::main as run_main;
+use coaddkit_examples::{StatusArgs, main as run_main};
 use std::process::ExitCode;
 
 /// DESI spectra by HEALPix pixel: coadd and redrock files to Parquet tables of selected targets.
@@ -33,11 +34,13 @@ enum Job {
     /// List all inputs that are missing, and start nothing
     Check(which::CheckArgs),
     /// Say how a run stands: done, failed, blocked, not started
-    Status(state::Args),
+    Status(StatusArgs),
     /// Open every product of a run and compare it with what was noted
     Verify(state::Args),
     /// Put the accounts of all shards together
     Merge(state::MergeArgs),
+    /// Write scripts by which Slurm, Spark, Parsl, AWS Batch or Kubernetes run the pixels in shards
+    Emit(Box<emit::EmitArgs>),
     /// Look at every row of all tables: one schema, lists of equal length, redshifts, counts
     Analyze(analyze::Args),
     /// Totals of a log of the earlier batch runner, or of a log of this one
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Job::Status(args) => state::run(&args),
         Job::Verify(args) => state::verify(&args),
         Job::Merge(args) => state::merge_shards(&args),
+        Job::Emit(args) => emit::scripts(&args),
         Job::Analyze(args) => analyze::run(&args),
         Job::LogSummary(args) => log::run(&args),
     })

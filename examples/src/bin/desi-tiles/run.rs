@@ -8,9 +8,11 @@ use crate::job::{Lacking, Slots, Tiles};
 use crate::metrics::{Totals, table};
 use crate::report::{Notes, markdown, write_beside};
 use crate::source::prune;
-use crate::which::{Which, missing, refused};
+use crate::which::{Which, missing};
 use clap::Args as ClapArgs;
-use coaddkit_examples::{Common, Exit, Failed, Refused, Run, folder, print, say};
+use coaddkit_examples::{
+    Account as Place, Common, Exit, Failed, Refused, Run, ShardArgs, folder, print, refused, say,
+};
 use coaddkit_fits::Fits;
 use coaddkit_photometry::Cut;
 use coaddkit_spectra::Spectra;
@@ -27,10 +29,10 @@ const CONVERTING: usize = 4;
 #[derive(ClapArgs)]
 pub struct Args {
     #[command(flatten)]
-    which: Which,
-    /// Folder of the tables, and of the account of the run
-    #[arg(long, value_name = "DIR", value_parser = folder)]
-    out: PathBuf,
+    pub which: Which,
+    /// Folder of the tables, and of the account of the run; or s3://bucket/prefix
+    #[arg(long, value_name = "DIR|URL", value_parser = folder)]
+    pub out: PathBuf,
     /// Pixels of a batch, whose files and no others are on the disk at once
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     batch_size: u16,
@@ -67,12 +69,8 @@ pub struct Args {
     /// Keep the fetched files of pixels that fail, below DIR/raw, until the next run
     #[arg(long)]
     keep_failed: bool,
-    /// Split the pixels over so many processes
-    #[arg(long, value_name = "N")]
-    shards: Option<u32>,
-    /// Which of them this one is, from 0
-    #[arg(long, value_name = "I")]
-    shard: Option<u32>,
+    #[command(flatten)]
+    pub shards: ShardArgs,
     #[command(flatten)]
     common: Common,
 }
@@ -124,41 +122,52 @@ pub fn run(args: &Args) -> Exit {
     }
 }
 
+impl Args {
+    /// The cut and the share of pixels without rows that is expected, if nothing is wrong with the options.
+    pub fn check(&self) -> Result<(Cut, (f64, f64)), Refused> {
+        let (args, usage) = (self, |what: String| (Exit::Usage, what));
+        let cut: Cut = args.cut.parse().map_err(|e| usage(format!("--cut: {e}")))?;
+        let zero_share = match args.zero_share[..] {
+            [low, high] if low <= high => (low, high),
+            _ => return Err(usage("--zero-share: two numbers, the lower one first".to_owned())),
+        };
+        if args.min_wavelength > args.max_wavelength {
+            return Err(usage("--min-wavelength is above --max-wavelength".to_owned()));
+        }
+        if args.max_wavelength < SEEN.0 || args.min_wavelength > SEEN.1 {
+            let (low, high) = (args.min_wavelength, args.max_wavelength);
+            let what = format!(
+                "nothing is within {low} to {high} Å: the spectra reach from {} to {} Å",
+                SEEN.0, SEEN.1
+            );
+            return Err(usage(what));
+        }
+        Ok((cut, zero_share))
+    }
+}
+
 fn go(args: &Args, run: &mut Run) -> Result<Exit, Refused> {
-    let usage = |what: String| (Exit::Usage, what);
-    let cut: Cut = args.cut.parse().map_err(|e| usage(format!("--cut: {e}")))?;
-    let zero_share = match args.zero_share[..] {
-        [low, high] if low <= high => (low, high),
-        _ => return Err(usage("--zero-share: two numbers, the lower one first".to_owned())),
-    };
-    if args.min_wavelength > args.max_wavelength {
-        return Err(usage("--min-wavelength is above --max-wavelength".to_owned()));
-    }
-    if args.max_wavelength < SEEN.0 || args.min_wavelength > SEEN.1 {
-        let (low, high) = (args.min_wavelength, args.max_wavelength);
-        let what =
-            format!("nothing is within {low} to {high} Å: the spectra reach from {} to {} Å", SEEN.0, SEEN.1);
-        return Err(usage(what));
-    }
-    let env = |name: &str| std::env::var(name).ok();
-    let shard = Shard::choose(args.shard, args.shards, env).map_err(|e| refused(&e))?;
+    let (cut, zero_share) = args.check()?;
+    let shard = args.shards.asked()?.unwrap_or_default();
     let (pixels, digest) = args.which.read()?;
     let imported = match &args.completed {
         Some(file) => completed::read(file, &pixels, run)?,
         None => Default::default(),
     };
-    std::fs::create_dir_all(&args.out)
-        .map_err(|e| (Exit::of_reader(e.kind()), format!("{}: {e}", args.out.display())))?;
+    let place = Place::at(&args.out, args.which.moves.no_sign_request)?;
+    let out = place.folder().to_owned();
+    std::fs::create_dir_all(&out)
+        .map_err(|e| (Exit::of_reader(e.kind()), format!("{}: {e}", out.display())))?;
     // Shards do not take each other's files away.
-    let raw = args.out.join(format!("raw/shard-{:05}", shard.index()));
+    let raw = out.join(format!("raw/shard-{:05}", shard.index()));
     let free = (args.min_free * f64::from(1 << 30)) as u64;
-    let source = args.which.source(args.common.quiet).fetching(&args.out, &raw, args.keep_failed, free);
+    let source = args.which.source(args.common.quiet).fetching(&out, &raw, args.keep_failed, free);
     let (threads, batch) = (args.common.workers(), usize::from(args.batch_size));
     // Fetching is waiting; converting is work.
     let at_once = if source.is_remote() { batch } else { threads.min(batch) };
     let tiles = Tiles {
         source,
-        out: args.out.clone(),
+        out: out.clone(),
         spectra: Spectra::new()
             .cut(cut.clone())
             .bounds(args.min_wavelength..=args.max_wavelength)
@@ -170,25 +179,31 @@ fn go(args: &Args, run: &mut Run) -> Result<Exit, Refused> {
     let shown = tiles.source.shown();
     let plan = plan(args, shown, pixels, digest)?;
     tiles.source.stop.listen(args.which.moves.give_up_after);
-    let columns = columns(&tiles, &plan, shard, &cut);
-    tidy(&args.out, &raw);
+    let columns = columns((&tiles, &place), &plan, shard, &cut);
+    tidy(&out, &raw);
     columns?;
     let limit = args.count.map_or(usize::MAX, |n| n.saturating_mul(batch));
-    let runner = Runner::new(&args.out).shard(shard).threads(at_once).strict(args.strict).limit(limit);
+    let runner = Runner::new(place.place()).shard(shard).threads(at_once).strict(args.strict).limit(limit);
     let runner = runner.force(args.common.force);
     let left = raw.clone();
-    let account = Account::new(&args.out, shard, batch, args.common.quiet, move || {
+    let account = Account::new(&out, shard, batch, args.common.quiet, move || {
         // Of a run that was killed.
         let _ = std::fs::remove_dir_all(&left);
     });
     let start = Instant::now();
     let summary = runner.run(&tiles, &plan, &account).map_err(|e| refused(&e))?;
     let seconds = start.elapsed().as_secs_f64();
-    tidy(&args.out, &raw);
+    tidy(&out, &raw);
     let batches = account.finish();
-    let (records, earlier) = records(&args.out, &plan, shard, &summary, run);
+    if place.is_remote() {
+        let entries = std::fs::read_dir(out.join("logs")).into_iter().flatten().flatten();
+        let logs: Vec<_> = entries.map(|log| format!("logs/{}", log.file_name().to_string_lossy())).collect();
+        let logs: Vec<&str> = logs.iter().map(String::as_str).collect();
+        place.place().publish(&logs).map_err(|e| refused(&e))?;
+    }
+    let (records, earlier) = records(&place, &plan, shard, &summary, run);
     let totals = Totals::of(&batches, Some(seconds)).with_earlier(together(&earlier));
-    let exit = judge(args, &summary, &records, zero_share, run);
+    let exit = judge((args, &place), &summary, &records, zero_share, run);
     run.extra.insert("to_do".to_owned(), summary.to_do.into());
     run.extra.insert("units".to_owned(), summary.units.into());
     run.extra.insert("totals".to_owned(), totals.json());
@@ -251,11 +266,16 @@ fn tidy(out: &Path, raw: &Path) {
 }
 
 /// A name that the data model has not is looked for in a file before anything begins: a slip must not cost a run.
-fn columns(tiles: &Tiles, plan: &Plan<Pixel>, shard: Shard, cut: &Cut) -> Result<(), Refused> {
+fn columns(
+    (tiles, place): (&Tiles, &Place),
+    plan: &Plan<Pixel>,
+    shard: Shard,
+    cut: &Cut,
+) -> Result<(), Refused> {
     let has = |known: &str, name: &String| known.eq_ignore_ascii_case(name);
     let strange: Vec<_> =
         cut.columns().iter().filter(|name| !REDSHIFTS.iter().any(|known| has(known, name))).collect();
-    if strange.is_empty() || status(&tiles.out).is_ok_and(|stand| !stand.settled.is_empty()) {
+    if strange.is_empty() || status(place.place()).is_ok_and(|stand| !stand.settled.is_empty()) {
         return Ok(());
     }
     // A file that cannot be had or read is for the run to tell.
@@ -288,7 +308,7 @@ fn columns(tiles: &Tiles, plan: &Plan<Pixel>, shard: Shard, cut: &Cut) -> Result
 
 /// The pixels of the shard that came to an end, in this run or before, and which of them before.
 fn records(
-    out: &Path,
+    place: &Place,
     plan: &Plan<Pixel>,
     shard: Shard,
     summary: &Summary,
@@ -296,7 +316,7 @@ fn records(
 ) -> (Vec<Record>, Vec<Record>) {
     let ours: HashSet<&str> = shard.of(plan.names().len()).map(|k| plan.names()[k].as_str()).collect();
     let now: HashSet<&str> = summary.ended.iter().map(|record| record.unit.as_str()).collect();
-    let mut records = match status(out) {
+    let mut records = match status(place.place()) {
         Ok(stand) => stand.settled.into_iter().chain(stand.failures).collect(),
         Err(e) => {
             run.alerts
@@ -311,7 +331,13 @@ fn records(
 }
 
 /// Fills the report of the run in, and says how it ended.
-fn judge(args: &Args, summary: &Summary, records: &[Record], zero_share: (f64, f64), run: &mut Run) -> Exit {
+fn judge(
+    (args, place): (&Args, &Place),
+    summary: &Summary,
+    records: &[Record],
+    zero_share: (f64, f64),
+    run: &mut Run,
+) -> Exit {
     missing(&summary.missing, run, args.common.quiet);
     let failures = records.iter().filter(|record| !record.state.is_settled());
     run.failures.extend(failures.clone().map(of_record));
@@ -332,7 +358,7 @@ fn judge(args: &Args, summary: &Summary, records: &[Record], zero_share: (f64, f
     let fits = summary.ended.iter().filter_map(|record| record.metrics.get("fits_bytes")).sum::<f64>();
     run.bytes = fits as u64;
     exit = exit.worse(alerts::judge(records, summary.stopped.is_some(), zero_share, run));
-    exit.worse(lacking(&args.out, run))
+    exit.worse(lacking(place, run))
 }
 
 /// Every outcome has its number, 0 if there is none.
@@ -371,12 +397,12 @@ pub fn of_record(record: &Record) -> Failed {
 }
 
 /// Targets that have a redshift and no spectrum, in pixels of earlier runs too.
-pub fn lacking(out: &Path, run: &mut Run) -> Exit {
+pub fn lacking(place: &Place, run: &mut Run) -> Exit {
     // A folder that is not at its end has no merged result; that there are some is known by the pixels that are done.
-    let merged = merge::<Lacking>(out).map(|merged| merged.partial.0);
+    let merged = merge::<Lacking>(place.place()).map(|merged| merged.partial.0);
     let some = match &merged {
         Ok(list) => !list.is_empty(),
-        Err(_) => status(out).is_ok_and(|stand| {
+        Err(_) => status(place.place()).is_ok_and(|stand| {
             stand.settled.iter().any(|record| record.metrics.contains_key("without_spectrum"))
         }),
     };

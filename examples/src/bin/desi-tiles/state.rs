@@ -6,9 +6,10 @@ use crate::job::{Lacking, failed};
 use crate::metrics::MIB;
 use crate::report::write_pixels;
 use crate::run::{counts, lacking, of_record};
-use crate::which::refused;
 use clap::Args as ClapArgs;
-use coaddkit_examples::{Common, Exit, Run, Table, new_file, print};
+use coaddkit_examples::{
+    Account as Place, Common, Exit, Outlet, Run, StatusArgs, Table, new_file, print, refused, status_by,
+};
 use coaddkit_spectra::inspect;
 use coaddkit_tasks::{Error, ErrorKind, Output, Record, State, Status, merge, status, verify_folder};
 use serde_json::json;
@@ -17,7 +18,8 @@ use std::path::{Path, PathBuf};
 
 #[derive(ClapArgs)]
 pub struct Args {
-    /// The folder of a run
+    /// The folder of a run, or s3://bucket/prefix
+    #[arg(value_name = "DIR|URL")]
     folder: PathBuf,
     #[command(flatten)]
     common: Common,
@@ -25,24 +27,19 @@ pub struct Args {
 
 #[derive(ClapArgs)]
 pub struct MergeArgs {
-    /// The folder that all shards wrote to
+    /// What all shards wrote to: a folder, or s3://bucket/prefix
+    #[arg(value_name = "DIR|URL")]
     folder: PathBuf,
     /// Table of all pixels: outcome, rows, sizes, path and SHA-256 of what they gave
-    #[arg(long, value_name = "CSV", value_parser = new_file)]
+    #[arg(long, value_name = "CSV|URL")]
     out: PathBuf,
     #[command(flatten)]
     common: Common,
 }
 
 /// `desi-tiles status`
-pub fn run(args: &Args) -> Exit {
-    let mut run = Run::start("desi-tiles status");
-    let stand = match status(&args.folder) {
-        Ok(stand) => stand,
-        Err(e) => return run.refuse(&args.common, refused(&e).0, &e.to_string()),
-    };
-    show(&stand, &mut run, args.common.quiet);
-    run.end(&args.common, Exit::of_code(stand.exit_code()))
+pub fn run(args: &StatusArgs) -> Exit {
+    status_by("desi-tiles status", args, |stand, run, quiet| show(stand, run, quiet))
 }
 
 fn show(stand: &Status, run: &mut Run, quiet: bool) {
@@ -70,6 +67,8 @@ fn show(stand: &Status, run: &mut Run, quiet: bool) {
     run.bytes = fits as u64;
     run.extra.insert("outcomes".to_owned(), json!(outcomes));
     run.extra.insert("interrupted".to_owned(), json!(stand.interrupted));
+    run.extra.insert("shards".to_owned(), stand.shards.into());
+    run.extra.insert("unfinished_shards".to_owned(), json!(stand.unfinished_shards));
     run.extra.insert("rows".to_owned(), (rows as u64).into());
     if quiet {
         return;
@@ -89,14 +88,15 @@ fn show(stand: &Status, run: &mut Run, quiet: bool) {
 pub fn verify(args: &Args) -> Exit {
     let mut run = Run::start("desi-tiles verify");
     // Before the ledgers are read: whatever comes meanwhile is known to them.
-    let products = products(&args.folder);
-    let found = status(&args.folder).and_then(|stand| {
-        Ok((
-            stand,
-            verify_folder(&args.folder, args.common.workers(), |_, outputs| {
-                outputs.iter().try_for_each(|output| open(&args.folder, output))
-            })?,
-        ))
+    let place = match Place::at(&args.folder, false) {
+        Ok(place) => place,
+        Err((exit, why)) => return run.refuse(&args.common, exit, &why),
+    };
+    let folder = place.folder();
+    let products = products(folder);
+    let found = status(place.place()).and_then(|stand| {
+        let open = |_: &str, outputs: &[Output]| outputs.iter().try_for_each(|output| open(folder, output));
+        Ok((stand, verify_folder(place.place(), args.common.workers(), open)?))
     });
     let (stand, verified) = match found {
         Ok(found) => found,
@@ -192,9 +192,17 @@ fn open(folder: &Path, output: &Output) -> Result<(), Error> {
 /// `desi-tiles merge`
 pub fn merge_shards(args: &MergeArgs) -> Exit {
     let mut run = Run::start("desi-tiles merge");
-    let merged = match merge::<Lacking>(&args.folder) {
-        Ok(merged) => merged,
-        Err(e) => return run.refuse(&args.common, refused(&e).0, &e.to_string()),
+    let ready = || {
+        let outlet = Outlet::at(&args.out)?;
+        let usage = |why| (Exit::Usage, format!("--out {}: {why}", args.out.display()));
+        new_file(&outlet.path().to_string_lossy()).map_err(usage)?;
+        let place = Place::at(&args.folder, false)?;
+        let merged = merge::<Lacking>(place.place()).map_err(|e| refused(&e))?;
+        Ok((outlet, place, merged))
+    };
+    let (outlet, place, merged) = match ready() {
+        Ok(ready) => ready,
+        Err((exit, why)) => return run.refuse(&args.common, exit, &why),
     };
     let stand = &merged.status;
     show(stand, &mut run, args.common.quiet);
@@ -202,10 +210,11 @@ pub fn merge_shards(args: &MergeArgs) -> Exit {
     let mut records: Vec<&Record> = stand.settled.iter().chain(&stand.failures).collect();
     records.sort_by(|a, b| a.unit.cmp(&b.unit));
     let written =
-        coaddkit_density::publish(&args.out, |out| write_pixels(out, records.iter().copied(), false));
-    if let Err(e) = written {
-        return run.refuse(&args.common, Exit::of_reader(e.kind()), &format!("{}: {e}", args.out.display()));
+        coaddkit_density::publish(outlet.path(), |out| write_pixels(out, records.iter().copied(), false));
+    let written = written.map_err(|e| (Exit::of_reader(e.kind()), format!("{}: {e}", args.out.display())));
+    if let Err((exit, why)) = written.and_then(|()| outlet.publish()) {
+        return run.refuse(&args.common, exit, &why);
     }
-    let exit = Exit::of_code(stand.exit_code()).worse(lacking(&args.folder, &mut run));
+    let exit = Exit::of_code(stand.exit_code()).worse(lacking(&place, &mut run));
     run.end(&args.common, exit)
 }

@@ -4,15 +4,15 @@ use crate::inventory::{Pixel, pixels};
 use crate::job::{Slots, Tiles};
 use crate::source::Source;
 use clap::Args as ClapArgs;
-use coaddkit_examples::{Common, Exit, Failed, MoveArgs, Refused, Run, Table, print};
+use coaddkit_examples::{Common, Exit, Failed, MoveArgs, Refused, Run, Table, print, read_file, refused};
 use coaddkit_spectra::Spectra;
-use coaddkit_tasks::{Error, Missing, check as check_inputs};
+use coaddkit_tasks::{Missing, check as check_inputs};
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 
 #[derive(ClapArgs)]
 pub struct Which {
-    /// CSV of files: survey, program, pixel, file_type (coadd|redrock), filename, s3_key
+    /// CSV of files, here or elsewhere: survey, program, pixel, file_type (coadd|redrock), filename, s3_key
     #[arg(long, value_name = "CSV")]
     pub inventory: PathBuf,
     /// Where the keys lead to: a folder, http(s)://… or s3://…
@@ -35,7 +35,7 @@ impl Which {
     pub fn read(&self) -> Result<(Vec<Pixel>, String), Refused> {
         let path = &self.inventory;
         let at = |what: &dyn std::fmt::Display| format!("{}: {what}", path.display());
-        let text = std::fs::read(path).map_err(|e| (Exit::of_reader(e.kind()), at(&e)))?;
+        let text = read_file(path, self.moves.no_sign_request)?;
         let digest = Sha256::digest(&text).iter().map(|b| format!("{b:02x}")).collect();
         let text = String::from_utf8(text).map_err(|e| (Exit::BadData, at(&e)))?;
         Ok((pixels(&text).map_err(|e| (Exit::BadData, at(&e)))?, digest))
@@ -44,10 +44,6 @@ impl Which {
     pub fn source(&self, quiet: bool) -> Source {
         Source::new(&self.source, &self.moves, quiet)
     }
-}
-
-pub fn refused(error: &Error) -> Refused {
-    (Exit::of_code(error.kind().exit_code()), error.to_string())
 }
 
 /// `desi-tiles check`

@@ -53,3 +53,36 @@ fn shards_give_what_one_process_gives() {
     let merged = desi(&["merge", "many", "--out", "many.csv"], dir.path());
     assert!(other.code != 0 || merged.code == 65, "{} {}", other.stderr, merged.stderr);
 }
+
+/// The account, the tables and the logs in a bucket; the disk holds a batch of files.
+#[test]
+fn a_bucket_is_enough() {
+    let Some(store) = coaddkit_testkit::Store::s3s_fs() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    write_desi_survey(dir.path(), 4, 6, 12).unwrap();
+    assert_eq!(desi(&args("one", &[]), dir.path()).code, 0);
+    assert_eq!(desi(&["merge", "one", "--out", "one.csv"], dir.path()).code, 0);
+    let far = |args: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_desi-tiles"));
+        let out = command.args(args).current_dir(dir.path()).envs(store.environment()).output().unwrap();
+        assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8(out.stdout).unwrap()
+    };
+    const OUT: &str = "s3://cache/qsos";
+    assert_eq!(far(&["status", OUT, "--unfinished", "--shards", "2"]), "0-1\n");
+    for i in ["0", "1"] {
+        far(&args(OUT, &["--shards", "2", "--shard", i]));
+    }
+    assert!(far(&args(OUT, &["--shards", "2", "--shard", "0"])).contains("\"to_do\":0"));
+    assert!(far(&["verify", OUT]).contains("products of 6 pixels are good"));
+    far(&["merge", OUT, "--out", "s3://cache/qsos/pixels.csv"]);
+    let there = store.folder().unwrap().join("qsos");
+    let read = |path: std::path::PathBuf| fs::read(path).unwrap();
+    assert!(read(there.join("pixels.csv")) == read(dir.path().join("one.csv")));
+    let tables = below(&dir.path().join("one/main"));
+    assert_eq!(below(&there.join("main")), tables);
+    for name in tables {
+        assert!(read(there.join("main").join(&name)) == read(dir.path().join("one/main").join(&name)));
+    }
+    assert_eq!(names(&there.join("logs")).len(), 2);
+}
