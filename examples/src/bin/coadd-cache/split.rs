@@ -212,7 +212,7 @@ pub fn merge_shards(args: &MergeArgs) -> Exit {
             let ready = fill::prepare(&given)?;
             let filled = Filled::merge(&ready.bricks, parts(&account)?).map_err(of_cache)?;
             manifest(args, &filled.records)?;
-            Ok(Ended::Filled(given, ready, filled))
+            Ok(Ended::Filled(Box::new((given, ready, filled))))
         }
         Command::Verify(mut given) => {
             given.report.common = common.clone();
@@ -220,23 +220,21 @@ pub fn merge_shards(args: &MergeArgs) -> Exit {
             let mut found = Verified::merge(&bricks, parts(&account)?).map_err(of_cache)?;
             found.extra = cache.extra(&bricks).map_err(of_cache)?;
             manifest(args, &found.records)?;
-            Ok(Ended::Verified(given, bricks, cache, found))
+            Ok(Ended::Verified(Box::new((given, bricks, cache, found))))
         }
         _ => Err((Exit::BadData, format!("{}: this is no run in shards", args.parts.display()))),
     });
     match merged {
-        Ok(Ended::Filled(given, ready, filled)) => fill::end(run, &given, &ready, &filled),
-        Ok(Ended::Verified(given, bricks, cache, found)) => {
-            verify::end(run, &given.report, &cache, &bricks, &found)
-        }
+        Ok(Ended::Filled(ended)) => fill::end(run, &ended.0, &ended.1, &ended.2),
+        Ok(Ended::Verified(ended)) => verify::end(run, &ended.0.report, &ended.2, &ended.1, &ended.3),
         Err((exit, why)) => run.refuse(common, exit, &why),
     }
 }
 
 /// What was merged, and with what.
 enum Ended {
-    Filled(FillArgs, fill::Ready, Filled),
-    Verified(VerifyArgs, BrickList, coaddkit_cache::CoaddCache, Verified),
+    Filled(Box<(FillArgs, fill::Ready, Filled)>),
+    Verified(Box<(VerifyArgs, BrickList, coaddkit_cache::CoaddCache, Verified)>),
 }
 
 fn parts<T: Send + Serialize + DeserializeOwned>(account: &Account) -> Result<Vec<T>, Refused> {
