@@ -39,7 +39,7 @@ pub struct MergeArgs {
 
 /// `desi-tiles status`
 pub fn run(args: &StatusArgs) -> Exit {
-    status_by("desi-tiles status", args, |stand, run, quiet| show(stand, run, quiet))
+    status_by("desi-tiles status", args, show)
 }
 
 fn show(stand: &Status, run: &mut Run, quiet: bool) {
