@@ -64,7 +64,8 @@
 //!
 //! `parts/plan.json`, the names of all units and the [`RunKey`]; for each [`Shard`] a ledger
 //! `parts/shard-00003-of-00008.ledger`, lines of JSON as units begin and end, and beside it the partial results. What
-//! units make lies where the job puts it, below the folder.
+//! units make lies where the job puts it, below the folder. Where processes share no disk, a [`Store`] takes the place of
+//! the folder, and [`Emit`] writes the scripts by which an engine starts them.
 //!
 //! # Why this shape
 //!
