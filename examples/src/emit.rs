@@ -82,6 +82,17 @@ impl ClusterArgs {
     }
 }
 
+/// A job of a binary that has several.
+#[derive(Args, Clone, Debug)]
+pub struct OfJob<J: Args> {
+    /// Its own arguments.
+    #[command(flatten)]
+    pub job: J,
+    /// And what a shard gets.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+}
+
 /// What is known of a job before it runs.
 #[derive(Clone, Copy, Debug)]
 pub struct Needs {

@@ -163,6 +163,24 @@ impl Progress for Units {
     }
 }
 
+/// Does a shard, if the job is split: how the run ended, or the run as it was.
+///
+/// # Errors
+///
+/// The end of the run.
+pub fn unless_split<S>(
+    mut run: Run,
+    common: &Common,
+    asked: Result<Option<S>, Refused>,
+    shard: impl FnOnce(S, &mut Run) -> Result<Exit, Refused>,
+) -> Result<Run, Exit> {
+    match asked.and_then(|asked| asked.map(|asked| shard(asked, &mut run)).transpose()) {
+        Ok(None) => Ok(run),
+        Ok(Some(exit)) => Err(run.end(common, exit)),
+        Err((exit, reason)) => Err(run.refuse(common, exit, &reason)),
+    }
+}
+
 /// Does a shard of a job, so many units at once, and fills the report of the run in.
 ///
 /// # Errors
@@ -319,8 +337,8 @@ pub fn stand_by(
     run.end(common, Exit::of_code(stand.exit_code()))
 }
 
-/// Tells how a run stands, on the screen and in the report.
-pub fn show(stand: &Status, word: &'static str, run: &mut Run, quiet: bool) {
+/// Every state has its number in the report of the run; what shards are left, and what was on its way, is there too.
+pub fn count_states(stand: &Status, run: &mut Run) {
     for (name, state) in [
         ("done", State::Done),
         ("skipped", State::Skipped),
@@ -330,13 +348,18 @@ pub fn show(stand: &Status, word: &'static str, run: &mut Run, quiet: bool) {
     ] {
         run.counts.insert(name, stand.count(state) as u64);
     }
+    run.extra.insert("shards".to_owned(), stand.shards.into());
+    run.extra.insert("unfinished_shards".to_owned(), json!(stand.unfinished_shards));
+    run.extra.insert("interrupted".to_owned(), json!(stand.interrupted));
+}
+
+/// Tells how a run stands, on the screen and in the report.
+pub fn show(stand: &Status, word: &'static str, run: &mut Run, quiet: bool) {
+    count_states(stand, run);
     run.failures.extend(stand.failures.iter().map(of_record));
     for (unit, what) in &stand.gone {
         run.failed_item(unit, unit, what.clone());
     }
-    run.extra.insert("shards".to_owned(), stand.shards.into());
-    run.extra.insert("unfinished_shards".to_owned(), json!(stand.unfinished_shards));
-    run.extra.insert("interrupted".to_owned(), json!(stand.interrupted));
     if quiet {
         return;
     }

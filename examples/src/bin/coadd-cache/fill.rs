@@ -6,7 +6,7 @@ use coaddkit_cache::{
     BrickList, BrickState, CacheError, CoaddCache, Completeness, FileSet, Fill, Filled, KnownAbsent, Product,
     Thresholds,
 };
-use coaddkit_examples::{Exit, MoveBar, Run, Table, exit_of, print, say};
+use coaddkit_examples::{Exit, MoveBar, Run, Table, exit_of, print, say, unless_split};
 use coaddkit_sky::BrickName;
 use coaddkit_transfer::Progress;
 use serde_json::{Value, json};
@@ -22,16 +22,10 @@ pub struct Ready {
 }
 
 pub fn fill(args: &FillArgs) -> Exit {
-    let mut run_of = Run::start("coadd-cache fill");
-    let shard = match args.group.asked() {
-        Ok(None) => None,
-        Ok(Some((shard, out))) => Some(split::fill_shard(args, shard, out, &mut run_of)),
-        Err(refused) => Some(Err(refused)),
-    };
-    match shard {
-        Some(Ok(exit)) => return run_of.end(&args.common, exit),
-        Some(Err((exit, why))) => return run_of.refuse(&args.common, exit, &why),
-        None => {}
+    let split = |(shard, out): (_, &Path), run: &mut Run| split::fill_shard(args, shard, out, run);
+    let run_of = Run::start("coadd-cache fill");
+    if let Err(exit) = unless_split(run_of, &args.common, args.group.asked(), split) {
+        return exit;
     }
     run("coadd-cache fill", args, |_| Ok(Vec::new()))
 }

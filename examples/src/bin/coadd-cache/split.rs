@@ -6,8 +6,8 @@ use clap::Parser;
 use coaddkit_cache::{BrickList, BrickState, CacheError, Filled, Verified, write_csv, write_parquet};
 use coaddkit_density::publish;
 use coaddkit_examples::{
-    Account, ClusterArgs, Common, EngineName, Exit, Handed, Needs, Outlet, Run, ShardArgs, emit, emitted,
-    refused, run_shard,
+    Account, Common, EngineName, Exit, Handed, Needs, OfJob, Outlet, Run, ShardArgs, emit, emitted, refused,
+    run_shard,
 };
 use coaddkit_tasks::{Done, Error, ErrorKind, Input, Job, Partial, Plan, RunKey, Shard, about, merge};
 use serde::{Serialize, de::DeserializeOwned};
@@ -273,25 +273,9 @@ pub struct EmitArgs {
 #[derive(clap::Subcommand)]
 enum EmitJob {
     /// Fill the cache
-    Fill(Box<EmitFill>),
+    Fill(Box<OfJob<FillArgs>>),
     /// Look at every file of the cache
-    Verify(Box<EmitVerify>),
-}
-
-#[derive(clap::Args)]
-struct EmitFill {
-    #[command(flatten)]
-    job: FillArgs,
-    #[command(flatten)]
-    cluster: ClusterArgs,
-}
-
-#[derive(clap::Args)]
-struct EmitVerify {
-    #[command(flatten)]
-    job: VerifyArgs,
-    #[command(flatten)]
-    cluster: ClusterArgs,
+    Verify(Box<OfJob<VerifyArgs>>),
 }
 
 /// `coadd-cache emit`

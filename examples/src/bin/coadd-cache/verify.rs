@@ -5,24 +5,19 @@ use crate::{products, split};
 use coaddkit_cache::{
     BrickList, BrickRecord, BrickState, CacheError, CoaddCache, Completeness, FileSet, Verified, Verify,
 };
-use coaddkit_examples::{Common, Exit, Run, Table, print};
+use coaddkit_examples::{Common, Exit, Run, Table, print, unless_split};
 use coaddkit_fits::Level;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
+use std::path::Path;
 
 pub fn verify(args: &VerifyArgs) -> Exit {
-    let mut run_of = Run::start("coadd-cache verify");
-    let shard = match args.group.asked() {
-        Ok(None) => None,
-        Ok(Some((shard, out))) => Some(split::verify_shard(args, shard, out, &mut run_of)),
-        Err(refused) => Some(Err(refused)),
-    };
-    match shard {
-        Some(Ok(exit)) => return run_of.end(&args.report.common, exit),
-        Some(Err((exit, why))) => return run_of.refuse(&args.report.common, exit, &why),
-        None => {}
+    let split = |(shard, out): (_, &Path), run: &mut Run| split::verify_shard(args, shard, out, run);
+    let run_of = Run::start("coadd-cache verify");
+    if let Err(exit) = unless_split(run_of, &args.report.common, args.group.asked(), split) {
+        return exit;
     }
     run("coadd-cache verify", &args.report, args.level.into())
 }

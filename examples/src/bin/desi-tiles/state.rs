@@ -8,10 +8,11 @@ use crate::report::write_pixels;
 use crate::run::{counts, lacking, of_record};
 use clap::Args as ClapArgs;
 use coaddkit_examples::{
-    Account as Place, Common, Exit, Outlet, Run, StatusArgs, Table, new_file, print, refused, status_by,
+    Account as Place, Common, Exit, Outlet, Run, StatusArgs, Table, count_states, new_file, print, refused,
+    status_by,
 };
 use coaddkit_spectra::inspect;
-use coaddkit_tasks::{Error, ErrorKind, Output, Record, State, Status, merge, status, verify_folder};
+use coaddkit_tasks::{Error, ErrorKind, Output, Record, Status, merge, status, verify_folder};
 use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -49,15 +50,7 @@ fn show(stand: &Status, run: &mut Run, quiet: bool) {
     for (word, count) in &outcomes {
         table.row([word.clone(), Table::number(*count)]);
     }
-    for (name, state) in [
-        ("done", State::Done),
-        ("skipped", State::Skipped),
-        ("failed", State::Failed),
-        ("blocked", State::Blocked),
-        ("not_started", State::NotStarted),
-    ] {
-        run.counts.insert(name, stand.count(state) as u64);
-    }
+    count_states(stand, run);
     run.failures.extend(stand.failures.iter().map(of_record));
     for (unit, what) in &stand.gone {
         run.failed_item(unit, "", what.clone());
@@ -66,9 +59,6 @@ fn show(stand: &Status, run: &mut Run, quiet: bool) {
     let [fits, parquet, rows] = ["fits_bytes", "parquet_bytes", "rows"].map(sum);
     run.bytes = fits as u64;
     run.extra.insert("outcomes".to_owned(), json!(outcomes));
-    run.extra.insert("interrupted".to_owned(), json!(stand.interrupted));
-    run.extra.insert("shards".to_owned(), stand.shards.into());
-    run.extra.insert("unfinished_shards".to_owned(), json!(stand.unfinished_shards));
     run.extra.insert("rows".to_owned(), (rows as u64).into());
     if quiet {
         return;

@@ -1,5 +1,7 @@
 use crate::split::{self, Told};
-use coaddkit_examples::{Common, Exit, Refused, Run, ShardArgs, StepBar, Table, folder, print, timestamp};
+use coaddkit_examples::{
+    Common, Exit, Refused, Run, ShardArgs, StepBar, Table, folder, print, timestamp, unless_split,
+};
 use coaddkit_manifest::Error;
 use coaddkit_manifest::injection::Built;
 use serde_json::json;
@@ -46,18 +48,13 @@ pub fn of_error(error: &Error) -> Refused {
 }
 
 pub fn run(args: &Args) -> Exit {
-    let mut run = Run::start("injection-manifest build");
+    let run = Run::start("injection-manifest build");
     let common = &args.common;
-    match args.shards.asked() {
-        Ok(None) => {}
-        asked => {
-            let shard = asked.map(Option::unwrap_or_default);
-            return match shard.and_then(|shard| split::run(args, shard, &mut run)) {
-                Ok(exit) => run.end(common, exit),
-                Err((exit, reason)) => run.refuse(common, exit, &reason),
-            };
-        }
-    }
+    let split = |shard, run: &mut Run| split::run(args, shard, run);
+    let mut run = match unless_split(run, common, args.shards.asked(), split) {
+        Ok(run) => run,
+        Err(exit) => return exit,
+    };
     let bar = StepBar::new(common.quiet);
     let built = common.on_threads(|| -> Result<Built, Error> {
         let mut build = args.told().build()?;

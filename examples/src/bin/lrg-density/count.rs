@@ -3,7 +3,7 @@ use crate::split;
 use coaddkit_density::{Count, Counts, report_path};
 use coaddkit_examples::{
     Bar, BoxArgs, Common, Exit, Refused, Run, ShardArgs, check_out, count_summary, is_remote, print, say,
-    sweeps,
+    sweeps, unless_split,
 };
 use coaddkit_fits::Fits;
 use coaddkit_photometry::{Cut, lrg};
@@ -52,7 +52,7 @@ impl Args {
 }
 
 pub fn run(args: &Args) -> Exit {
-    let mut run = Run::start("lrg-density count");
+    let run = Run::start("lrg-density count");
     let common = &args.common;
     let count = match configure(args) {
         Ok(count) => count,
@@ -62,16 +62,11 @@ pub fn run(args: &Args) -> Exit {
         Ok(files) => files,
         Err((exit, reason)) => return run.refuse(common, exit, &reason),
     };
-    match args.shards.asked() {
-        Ok(None) => {}
-        Ok(Some(shard)) => {
-            return match split::run(args, count, &files, shard, &mut run) {
-                Ok(exit) => run.end(common, exit),
-                Err((exit, reason)) => run.refuse(common, exit, &reason),
-            };
-        }
-        Err((exit, reason)) => return run.refuse(common, exit, &reason),
-    }
+    let split = |shard, run: &mut Run| split::run(args, count.clone(), &files, shard, run);
+    let mut run = match unless_split(run, common, args.shards.asked(), split) {
+        Ok(run) => run,
+        Err(exit) => return exit,
+    };
     let report = common.report.as_ref().map(|dir| dir.join("report.json"));
     let others: Vec<_> = files.iter().chain(&args.list).chain(&report).map(|p| &**p).collect();
     if let Err(reason) = check_out(&args.out, &others) {

@@ -1,6 +1,7 @@
 use crate::split;
 use coaddkit_examples::{
     Common, Exit, Refused, Run, ShardArgs, StepBar, Table, folder, local_sweeps, print, say, timestamp,
+    unless_split,
 };
 use coaddkit_manifest::negatives::{Compat, FILTERS, Pool, PoolReport, SamplingConfig};
 use serde::{Deserialize, Serialize};
@@ -99,18 +100,13 @@ pub fn compat(text: &str) -> Result<Compat, String> {
 }
 
 pub fn run(args: &Args) -> Exit {
-    let mut run = Run::start("negative-sampling pool");
+    let run = Run::start("negative-sampling pool");
     let common = &args.common;
-    match args.shards.asked() {
-        Ok(None) => {}
-        asked => {
-            let shard = asked.map(Option::unwrap_or_default);
-            return match shard.and_then(|shard| split::pool_shard(args, shard, &mut run)) {
-                Ok(exit) => run.end(common, exit),
-                Err((exit, reason)) => run.refuse(common, exit, &reason),
-            };
-        }
-    }
+    let split = |shard, run: &mut Run| split::pool_shard(args, shard, run);
+    let mut run = match unless_split(run, common, args.shards.asked(), split) {
+        Ok(run) => run,
+        Err(exit) => return exit,
+    };
     let (files, pool) = match args.files().and_then(|files| Ok((files, args.pool()?))) {
         Ok(ready) => ready,
         Err((exit, reason)) => return run.refuse(common, exit, &reason),

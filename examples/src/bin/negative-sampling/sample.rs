@@ -1,7 +1,7 @@
 use crate::split;
 use crate::validate::{failures, gates};
 use coaddkit_examples::{
-    Common, Exit, Refused, Run, ShardArgs, StepBar, Table, new_file, print, say, timestamp,
+    Common, Exit, Refused, Run, ShardArgs, StepBar, Table, new_file, print, say, timestamp, unless_split,
 };
 use coaddkit_manifest::Error;
 use coaddkit_manifest::negatives::{Draw, Drawing, Drawn, Ranking, SamplingConfig};
@@ -103,18 +103,13 @@ enum Order {
 }
 
 pub fn run(args: &Args) -> Exit {
-    let mut run = Run::start("negative-sampling sample");
+    let run = Run::start("negative-sampling sample");
     let common = &args.common;
-    match args.shards.asked() {
-        Ok(None) => {}
-        asked => {
-            let shard = asked.map(Option::unwrap_or_default);
-            return match shard.and_then(|shard| split::sample_shard(args, shard, &mut run)) {
-                Ok(exit) => run.end(common, exit),
-                Err((exit, reason)) => run.refuse(common, exit, &reason),
-            };
-        }
-    }
+    let split = |shard, run: &mut Run| split::sample_shard(args, shard, run);
+    let mut run = match unless_split(run, common, args.shards.asked(), split) {
+        Ok(run) => run,
+        Err(exit) => return exit,
+    };
     if let Err(why) = new_file(&args.out.to_string_lossy()) {
         return run.refuse(common, Exit::Usage, &format!("--out {}: {why}", args.out.display()));
     }

@@ -2,8 +2,8 @@
 
 use crate::{pool, sample};
 use coaddkit_examples::{
-    Account, ClusterArgs, Common, EngineName, Exit, Handed, Needs, Outlet, Refused, Run, emit, emitted,
-    refused, run_shard, task_error,
+    Account, Common, EngineName, Exit, Handed, Needs, OfJob, Outlet, Refused, Run, emit, emitted, refused,
+    run_shard, task_error,
 };
 use coaddkit_manifest::negatives::{Drawing, Pooling, Ranked, SweepReport};
 use coaddkit_tasks::{Done, Error, Input, Job, Merged, Output, Partial, Plan, RunKey, Shard, about, merge};
@@ -231,32 +231,16 @@ pub struct EmitArgs {
 #[derive(clap::Subcommand)]
 enum EmitJob {
     /// A pool, sweep by sweep
-    Pool(Box<EmitPool>),
+    Pool(Box<OfJob<pool::Args>>),
     /// A sample, a part of the pool after the other
-    Sample(Box<EmitSample>),
-}
-
-#[derive(clap::Args)]
-struct EmitPool {
-    #[command(flatten)]
-    job: pool::Args,
-    #[command(flatten)]
-    cluster: ClusterArgs,
-}
-
-#[derive(clap::Args)]
-struct EmitSample {
-    #[command(flatten)]
-    job: sample::Args,
-    #[command(flatten)]
-    cluster: ClusterArgs,
+    Sample(Box<OfJob<sample::Args>>),
 }
 
 /// `negative-sampling emit`
 pub fn emit_scripts(args: &EmitArgs) -> Exit {
     let ready = || match &args.job {
         EmitJob::Pool(args_of) => {
-            let EmitPool { job, cluster } = &**args_of;
+            let OfJob { job, cluster } = &**args_of;
             let units = cluster.units(|| Ok(job.files()?.len()))?;
             let handed = Handed { job: &["pool"], named: &["pool"], out: &job.out, merge: &[] };
             // A sweep of a release, at a million rows a second.
@@ -264,7 +248,7 @@ pub fn emit_scripts(args: &EmitArgs) -> Exit {
             emit((args.engine, &handed), (&job.shards, cluster), needs)
         }
         EmitJob::Sample(args_of) => {
-            let EmitSample { job, cluster } = &**args_of;
+            let OfJob { job, cluster } = &**args_of;
             let units = cluster.units(|| {
                 let drawing = job.draw().and_then(|draw| draw.prepare(&job.pool, &job.positives));
                 Ok(drawing.map_err(|e| of_error(&e))?.files().len().min(PARTS))

@@ -7,8 +7,8 @@ use crate::list;
 use crate::quarantine;
 use crate::runs::Runs;
 use clap::Args as ClapArgs;
-use coaddkit_examples::{Common, Exit, Failed, Refused, Run, Table, print};
-use coaddkit_tasks::{Error, ErrorKind, State, Status, status};
+use coaddkit_examples::{Common, Exit, Failed, Refused, Run, Table, count_states, print};
+use coaddkit_tasks::{Error, ErrorKind, Status, status};
 use std::path::PathBuf;
 
 #[derive(ClapArgs)]
@@ -58,15 +58,7 @@ fn show(args: &Args, run: &mut Run) -> Result<Exit, Refused> {
     let stand = args.stand()?;
     let kept = args.kept()?;
     let entries = quarantine::entries(&kept)?;
-    for (name, state) in [
-        ("done", State::Done),
-        ("skipped", State::Skipped),
-        ("failed", State::Failed),
-        ("blocked", State::Blocked),
-        ("not_started", State::NotStarted),
-    ] {
-        run.counts.insert(name, stand.count(state) as u64);
-    }
+    count_states(&stand, run);
     run.counts.insert("quarantined", entries.len() as u64);
     let mut table = Table::new(["file", "stands", "why"]);
     for record in &stand.failures {
