@@ -5,15 +5,18 @@ use coaddkit_examples::{
     Account, ClusterArgs, Common, EngineName, Exit, Handed, Needs, Refused, Run, emit, emitted, refused,
     run_shard, task_error,
 };
-use coaddkit_manifest::injection::{Build, Sampled, StageConfig};
+use coaddkit_manifest::injection::{Build, Building, Sampled, StageConfig};
 use coaddkit_tasks::{Done, Error, Input, Job, Output, Plan, RunKey, Shard, merge};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// Experiments to manifests.
 struct Experiments<'a> {
-    sampled: &'a Sampled<'a>,
+    building: &'a Building,
+    /// Made with the first experiment, since it reads the parent.
+    sampled: OnceLock<Result<Sampled<'a>, coaddkit_manifest::Error>>,
     inputs: [PathBuf; 3],
     out: PathBuf,
     csv: bool,
@@ -30,7 +33,9 @@ impl Job for Experiments<'_> {
     }
 
     fn run(&self, experiment: &String) -> Result<Done<()>, Error> {
-        let built = self.sampled.write(experiment, &()).map_err(|e| task_error(experiment, &e))?;
+        let sampled = self.sampled.get_or_init(|| self.building.sample(&()));
+        let sampled = sampled.as_ref().map_err(|e| task_error(experiment, e))?;
+        let built = sampled.write(experiment, &()).map_err(|e| task_error(experiment, &e))?;
         let done = Done::new(()).metric("rows", built.rows as f64);
         files(experiment, self.csv).iter().try_fold(done, |done, path| {
             // Of an experiment that was skipped the CSV may be of another run.
@@ -84,9 +89,9 @@ pub fn run(args: &Args, shard: Shard, run: &mut Run) -> Result<Exit, Refused> {
     let plan = Plan::new(names, key).map_err(|e| refused(&e))?.about(json!(told));
     let common = &args.common;
     common.on_threads(|| {
-        let sampled = building.sample(&()).map_err(|e| of_error(&e))?;
         let job = Experiments {
-            sampled: &sampled,
+            building: &building,
+            sampled: OnceLock::new(),
             inputs: [config.parent, config.bricks_with_region, config.region_selections],
             out: account.folder().to_owned(),
             csv: args.csv,
