@@ -20,7 +20,7 @@ const MAX_ROWS: usize = 128;
 #[derive(Clone, Debug)]
 pub(crate) struct Schema {
     pub arrow: SchemaRef,
-    compatible: bool,
+    pub compatible: bool,
 }
 
 impl Schema {
@@ -120,7 +120,7 @@ impl<'a> Batches<'a> {
 
     fn lists<A: ArrowPrimitiveType>(&self, rows: usize, values: Vec<A::Native>) -> Result<ArrayRef, Error> {
         let offsets = OffsetBuffer::from_repeated_length(self.arms.len(), rows);
-        let values = Arc::new(PrimitiveArray::<A>::from_iter_values(values));
+        let values = Arc::new(PrimitiveArray::<A>::new(values.into(), None));
         let list = ListArray::try_new(element(A::DATA_TYPE), offsets, values, None);
         Ok(Arc::new(list.map_err(|e| self.bug(e))?))
     }

@@ -3,7 +3,7 @@ use std::io::Write;
 use std::path::Path;
 
 use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
@@ -120,7 +120,7 @@ impl Selected {
             },
             e => Error::new(ErrorKind::Transient, path, e),
         };
-        let properties = properties(id).map_err(failed)?;
+        let properties = properties(id, self.schema().compatible).map_err(failed)?;
         let schema = self.schema().arrow.clone();
         let mut writer = ArrowWriter::try_new(file, schema, Some(properties)).map_err(failed)?;
         for batch in self.batches() {
@@ -130,7 +130,7 @@ impl Selected {
     }
 }
 
-fn properties(id: &PixelId) -> Result<WriterProperties, parquet::errors::ParquetError> {
+fn properties(id: &PixelId, compatible: bool) -> Result<WriterProperties, parquet::errors::ParquetError> {
     let entry = |key: &str, value: String| KeyValue::new(format!("coaddkit.{key}"), value);
     let mut builder = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
@@ -141,11 +141,18 @@ fn properties(id: &PixelId) -> Result<WriterProperties, parquet::errors::Parquet
             entry("program", id.program.clone()),
             entry("pixel", id.pixel.to_string()),
         ]));
-    // Wavelengths repeat in every row and masks are mostly 0, which a dictionary is for; measured values do not.
-    for name in ["flux", "ivar"] {
+    // Wavelengths repeat in every row and masks are mostly 0, which Zstandard sees by itself: to look each value up in a
+    // dictionary takes longer, and the files are as large.
+    for name in ["wavelength", "flux", "ivar", "mask_array"] {
         let column = ColumnPath::new([name, "list", "element"].map(str::to_owned).to_vec());
         builder = builder.set_column_dictionary_enabled(column.clone(), false);
-        builder = builder.set_column_statistics_enabled(column, EnabledStatistics::None);
+        if ["flux", "ivar"].contains(&name) {
+            builder = builder.set_column_statistics_enabled(column.clone(), EnabledStatistics::None);
+            if compatible {
+                // Half of the bytes of a double that was a single are zero.
+                builder = builder.set_column_encoding(column, Encoding::BYTE_STREAM_SPLIT);
+            }
+        }
     }
     Ok(builder.build())
 }
