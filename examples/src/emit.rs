@@ -66,7 +66,7 @@ pub struct ClusterArgs {
     /// Where relative paths of the scripts count from; else here
     #[arg(long, value_name = "DIR")]
     chdir: Option<String>,
-    /// Where the scripts go; else into the folder of the run, or beside it
+    /// Where the scripts go; else into the folder of the run, or one here of its name
     #[arg(long, value_name = "DIR")]
     scripts: Option<PathBuf>,
 }
@@ -138,10 +138,9 @@ pub fn emit(
     let out = handed.out.to_string_lossy().into_owned();
     let remote = out.contains("://");
     let engine_name = Engine::from(engine).name();
-    let folder = cluster.scripts.clone().unwrap_or_else(|| match remote {
-        true => PathBuf::from(engine_name),
-        false => handed.out.join(engine_name),
-    });
+    let beside = PathBuf::from(out.trim_end_matches('/').rsplit('/').next().unwrap_or_default());
+    let beside = if remote { beside } else { handed.out.to_owned() };
+    let folder = cluster.scripts.clone().unwrap_or_else(|| beside.join(engine_name));
     let mut job: Vec<String> = handed.job.iter().map(|&word| word.to_owned()).collect();
     job.extend(given.clone());
     if !given.iter().any(|arg| arg == "--threads" || arg.starts_with("--threads=")) {
@@ -185,6 +184,26 @@ pub fn emit(
     if (count as usize) > needs.units {
         say!("note: {count} shards for {} units: some will have nothing to do", needs.units);
     }
+    if engine == EngineName::Batch && cluster.at_once.is_some() {
+        say!("note: an array of AWS Batch has no limit of its own: give --at-once to its queue, as vCPUs");
+    }
+    if container || remote {
+        let value = |arg: &String| arg.split_once('=').map_or(arg.clone(), |(_, value)| value.to_owned());
+        let files = given.iter().map(value).filter(|value| Path::new(value).is_file());
+        files.for_each(|file| say!("note: {file} is a file of this machine; do the others have it?"));
+    }
+    let there = if remote { None } else { coaddkit_tasks::status(handed.out).ok().map(|stand| stand.shards) };
+    if let Some(other) = there.filter(|other| *other != 0 && *other != count) {
+        return Err(usage(format!("{out} is worked through in {other} shards, not in {count}")));
+    }
+    let edited = |script: &coaddkit_tasks::Script| {
+        fs::read_to_string(folder.join(script.name)).is_ok_and(|there| there != script.text)
+    };
+    let force = args.iter().any(|arg| arg == "--force");
+    if let Some(script) = scripts.iter().find(|script| !force && edited(script)) {
+        let path = folder.join(script.name);
+        return Err(usage(format!("{} is there and differs; --force replaces it", path.display())));
+    }
     let mut text = String::new();
     for script in &scripts {
         let path = folder.join(script.name);
@@ -192,7 +211,10 @@ pub fn emit(
             .map_err(|e| (Exit::of_reader(e.kind()), format!("{}: {e}", path.display())))?;
         text.push_str(&format!("  wrote   {}\n", path.display()));
     }
-    let at = |name: &str| folder.join(name).display().to_string();
+    let at = |name: &str| {
+        let path = folder.join(name).display().to_string();
+        if path.contains(char::is_whitespace) { format!("'{path}'") } else { path }
+    };
     let start = match engine {
         EngineName::Slurm => at("submit.sh"),
         EngineName::Spark => format!("spark-submit {}", at("run.py")),
@@ -235,12 +257,17 @@ fn own(args: &[String], engine: EngineName, named: &[&str]) -> Result<Vec<String
         ));
     }
     let drop = ClusterArgs::augment_args(ShardArgs::augment_args(Command::new("emit")));
+    // A run in shards goes on where it was; with --force it would begin anew each time.
+    const FLAGS: [&str; 2] = ["--force", "--quiet"];
     let drop: Vec<String> =
         drop.get_arguments().filter_map(|arg| Some(format!("--{}", arg.get_long()?))).collect();
     let mut own = Vec::new();
     let mut rest = args[1 + head.len()..].iter();
     while let Some(arg) = rest.next() {
         let name = arg.split_once('=').map_or(arg.as_str(), |(name, _)| name);
+        if FLAGS.contains(&name) {
+            continue;
+        }
         if !drop.iter().any(|option| option == name) {
             own.push(arg.clone());
         } else if name == arg {

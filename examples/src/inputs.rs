@@ -93,8 +93,8 @@ fn path_of(line: &[u8]) -> Option<PathBuf> {
 fn beside(list: &Path, path: PathBuf) -> PathBuf {
     let near = list.parent().map(|folder| folder.join(&path));
     match near {
-        Some(near) if path.is_relative() && !path.exists() && is_remote(list) && !is_remote(&path) => near,
-        Some(near) if path.is_relative() && !path.exists() && near.exists() => near,
+        // One that is not there yet has the name that it will have.
+        Some(near) if path.is_relative() && !path.exists() && !is_remote(&path) => near,
         _ => path,
     }
 }

@@ -24,7 +24,7 @@ pub struct MoveArgs {
     /// Most requests a second to a host
     #[arg(long, value_name = "N", value_parser = positive)]
     pub rate: Option<f64>,
-    /// Seconds without a byte after which a connection is given up
+    /// Seconds without a byte after which a connection is given up; twice as many, a minute at most, for the first one
     #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub idle_timeout: u64,
     /// Bytes a second below which a connection is given up; 0 for none
@@ -80,6 +80,7 @@ impl MoveArgs {
         let idle = Duration::from_secs(self.idle_timeout);
         let mut timeouts = Timeouts::default();
         (timeouts.idle, timeouts.min_rate) = (idle, self.min_rate);
+        timeouts.first_byte = timeouts.first_byte.min(2 * idle);
         let mut retry = RetryPolicy::default();
         retry.attempts = self.max_attempts;
         let transfer = transfer

@@ -89,6 +89,21 @@ impl Account {
         }
     }
 
+    /// What the run says of itself, if it is one of this program: the first word of the command.
+    ///
+    /// # Errors
+    ///
+    /// There is no run, or it is one of another program.
+    pub fn about(&self, command: &str) -> Result<serde_json::Value, Refused> {
+        let about = coaddkit_tasks::about(&self.place).map_err(|e| refused(&e))?;
+        let program = command.split(' ').next().unwrap_or_default();
+        match about["program"].as_str() {
+            Some(other) if other != program => Err((Exit::BadData, format!("this is a run of {other}"))),
+            None if !about.is_null() => Err((Exit::BadData, "this is no run of ours".to_owned())),
+            _ => Ok(about),
+        }
+    }
+
     /// For the tasks.
     pub fn place(&self) -> &Place {
         &self.place
@@ -142,6 +157,10 @@ impl<J: Job> Job for Stopping<'_, J> {
 
     fn word(&self, kind: ErrorKind) -> &'static str {
         self.job.word(kind)
+    }
+
+    fn is_current(&self, unit: &J::Unit, record: &Record) -> bool {
+        self.job.is_current(unit, record)
     }
 
     fn verify(&self, unit: &J::Unit, folder: &Path, outputs: &[Output]) -> Result<(), Error> {
@@ -329,9 +348,10 @@ pub fn stand_by(
         Some(Err((exit, why))) => return run.refuse(common, exit, &why),
         None => {}
     }
-    let stand = match status(account.place()) {
+    let stand = account.about(command).and_then(|_| status(account.place()).map_err(|e| refused(&e)));
+    let stand = match stand {
         Ok(stand) => stand,
-        Err(e) => return run.refuse(common, refused(&e).0, &e.to_string()),
+        Err((exit, why)) => return run.refuse(common, exit, &why),
     };
     show(&stand, &mut run, common.quiet);
     run.end(common, Exit::of_code(stand.exit_code()))
@@ -372,7 +392,13 @@ pub fn show(stand: &Status, word: &'static str, run: &mut Run, quiet: bool) {
         print(&format!("  shards that are not finished: {}\n", ranges(&stand.unfinished_shards)));
     }
     for failure in run.failures.iter().take(20) {
-        print(&format!("  {}: {}\n", failure.item, failure.reason));
+        // Most reasons begin with where it was.
+        let place = if failure.reason.starts_with(&failure.item) {
+            String::new()
+        } else {
+            format!("{}: ", failure.item)
+        };
+        print(&format!("  {place}{}\n", failure.reason));
     }
     if run.failures.len() > 20 {
         print(&format!("  … and {} more; --json lists them\n", run.failures.len() - 20));

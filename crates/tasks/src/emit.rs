@@ -205,6 +205,13 @@ impl Emit {
         if let Some(text) = texts.find(lines) {
             return refuse(&format!("scripts cannot carry line breaks and the like: {text:?}"));
         }
+        if let Some(line) = self.directives.iter().find(|line| !line.starts_with('-')) {
+            return refuse(&format!("a directive begins with -, such as --constraint=cpu: {line:?}"));
+        }
+        let spaced = |text: &String| text.contains(char::is_whitespace);
+        if engine == Engine::Parsl && [&self.scripts_in].into_iter().chain(&self.folder).any(spaced) {
+            return refuse("it does not take folders with spaces in their names");
+        }
         if engine == Engine::Batch && !(2..=10_000).contains(&self.shards) {
             return refuse("an array job has 2 to 10,000 children, so as many shards");
         }
@@ -269,6 +276,11 @@ impl Emit {
             ("JOB", self.line(&self.job)),
             ("MERGE", self.line(&self.merge)),
             ("STATUS", self.line(&self.status)),
+            ("PARTITIONS", self.at_once.unwrap_or(self.shards).min(self.shards).to_string()),
+            (
+                "WALLTIME",
+                clock(minutes.saturating_mul(self.shards.div_ceil(self.at_once.unwrap_or(self.shards)))),
+            ),
             ("WORKERS", self.at_once.unwrap_or(self.shards).to_string()),
             ("BLOCKS", self.at_once.unwrap_or(self.shards).to_string()),
             ("PARALLEL", self.at_once.unwrap_or(self.shards).to_string()),

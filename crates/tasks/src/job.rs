@@ -7,7 +7,7 @@ use std::path::{Component, Path};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{Error, ErrorKind, State};
+use crate::{Error, ErrorKind, Record, State};
 
 /// Work that falls into many units that know nothing of each other.
 ///
@@ -71,6 +71,11 @@ pub trait Job: Sync {
     /// As [`run`](Self::run).
     fn found(&self, _unit: &Self::Unit) -> Result<Option<Done<Self::Partial>>, Error> {
         Ok(None)
+    }
+
+    /// Whether what a unit gave still is what it would give: whether its input is the same. If not, it runs again.
+    fn is_current(&self, _unit: &Self::Unit, _record: &Record) -> bool {
+        true
     }
 
     /// Opens what a unit made. By default each file must have the length and the SHA-256 that were noted.

@@ -79,6 +79,10 @@ pub(crate) struct Entry<'a> {
 }
 
 impl Entry<'_> {
+    pub fn digest(&self) -> String {
+        self.key.digest()
+    }
+
     pub fn text(&self) -> String {
         let plan = json!({
             "format": FORMAT, "key": self.key, "digest": self.key.digest(), "about": self.about, "units": self.names,

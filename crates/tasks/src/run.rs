@@ -120,7 +120,13 @@ impl Runner {
             (k, Standing::of(&files, &partials, trace), trace.map_or(0, |trace| trace.open))
         };
         let standings: Vec<_> = self.shard.of(plan.names().len()).map(stand).collect();
-        let mut todo: Vec<_> = standings.iter().filter(|(_, s, _)| !s.state.is_settled()).collect();
+        let current = |k: usize, standing: &Standing| {
+            standing.record.as_ref().is_some_and(|record| job.is_current(&plan.units()[k], record))
+        };
+        let left = |standing: &(usize, Standing, u32)| {
+            !standing.1.state.is_settled() || !current(standing.0, &standing.1)
+        };
+        let mut todo: Vec<_> = standings.iter().filter(|standing| left(standing)).collect();
         // What a process died of comes last.
         todo.sort_by_key(|&&(k, _, open)| (open, k));
         let mut summary = Summary { units: standings.len(), to_do: todo.len(), ..Summary::default() };

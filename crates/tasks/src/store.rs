@@ -393,6 +393,10 @@ impl Share {
             for (name, _) in store.list()?.into_iter().filter(|(name, _)| shard_of(name).is_some()) {
                 let Some(bytes) = store.get(&name)? else { continue };
                 let Some((head, lines, _)) = unpack(&bytes) else { continue };
+                if head.key == own.digest() {
+                    // Another shard of this run was quicker.
+                    continue;
+                }
                 if head.key == plan.digest && !force && !is_idle(folder, lines)? {
                     return Err(refused);
                 }

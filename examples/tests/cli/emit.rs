@@ -131,7 +131,7 @@ fn scripts(job: &Handed, engine: &str, dir: &Path) -> Vec<(String, String)> {
     }
     let ran = run(job.program, &args, dir);
     assert_eq!(ran.code, 0, "{args:?}: {}", ran.stderr);
-    let folder = if remote { dir.join(engine) } else { dir.join(job.name).join(engine) };
+    let folder = dir.join(job.name).join(engine);
     let texts = names(&folder).into_iter().map(|name| {
         let text = std::fs::read_to_string(folder.join(&name)).unwrap();
         (name, text)
@@ -258,6 +258,8 @@ fn what_an_engine_cannot_take_is_refused() {
         (&["slurm", "--shards", "4", "--cut", "mag(flux_z) <"], "--cut does not parse"),
         (&["--shards", "4", "slurm"], "in this order"),
         (&["hadoop", "--shards", "4"], "possible values"),
+        (&["slurm", "--shards", "4", "--directive=constraint=cpu"], "begins with -"),
+        (&["parsl", "--shards", "4", "--scripts", "a b"], "spaces in their names"),
     ] {
         let ran = emit(args);
         assert_eq!(ran.code, 2, "{args:?}: {}", ran.stderr);

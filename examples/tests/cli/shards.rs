@@ -231,3 +231,56 @@ fn in_bucket(store: &Store) {
     let ran = run(&["count", "--list", "s3://cache/in/none.txt", "--out", "far.csv"]);
     assert_eq!(ran.code, 66, "{}", ran.stderr);
 }
+
+/// What operators do to a run: bring a file later, change one, take the wrong folder, edit a script.
+#[test]
+fn files_that_come_late_or_change_run_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    std::fs::create_dir(dir.join("data")).unwrap();
+    std::fs::copy(fixture(MINIATURE_SWEEPS[0]), dir.join("data/a.fits")).unwrap();
+    std::fs::write(dir.join("data/list.txt"), "a.fits\nb.fits\n").unwrap();
+    let shard = |index: &str| {
+        let args =
+            ["count", "--list", "data/list.txt", "--out", "d", "--shards", "2", "--shard", index, "--json"];
+        run(LRG_DENSITY, &args, dir)
+    };
+    let codes = ["0", "1"].map(|index| shard(index).code);
+    assert_eq!(codes, [0, 66]);
+    std::fs::copy(fixture(MINIATURE_SWEEPS[1]), dir.join("data/b.fits")).unwrap();
+    let ran = shard("1");
+    assert_eq!((ran.code, &ran.report()["to_do"]), (0, &1.into()), "{}", ran.stderr);
+    // Another file under the name is counted anew, and what is as it was is not.
+    std::fs::copy(fixture(MINIATURE_SWEEPS[2]), dir.join("data/a.fits")).unwrap();
+    assert_eq!(["0", "1"].map(|index| shard(index).report()["to_do"].as_u64()), [Some(1), Some(0)]);
+    assert_eq!(run(LRG_DENSITY, &["merge", "d", "--out", "merged.csv"], dir).code, 0);
+    assert_eq!(run(LRG_DENSITY, &["count", "--list", "data/list.txt", "--out", "one.csv"], dir).code, 0);
+    assert!(product(dir, "merged") == product(dir, "one"));
+
+    for (program, args) in [
+        (env!("CARGO_BIN_EXE_desi-tiles"), &["verify", "d"][..]),
+        (env!("CARGO_BIN_EXE_desi-tiles"), &["merge", "d", "--out", "x.csv"]),
+        (env!("CARGO_BIN_EXE_coadd-cache"), &["status", "d"]),
+        (env!("CARGO_BIN_EXE_injection-manifest"), &["merge", "d"]),
+        (env!("CARGO_BIN_EXE_negative-sampling"), &["merge", "d"]),
+    ] {
+        let ran = run(program, args, dir);
+        assert!(ran.code == 65 && ran.stderr.contains("a run of lrg-density"), "{args:?}: {}", ran.stderr);
+    }
+
+    let emit = |more: &[&str]| {
+        run(LRG_DENSITY, &[&["emit", "slurm", "--list", "data/list.txt", "--out", "d"], more].concat(), dir)
+    };
+    let other = emit(&["--shards", "3"]);
+    assert!(other.code == 2 && other.stderr.contains("in 2 shards, not in 3"), "{}", other.stderr);
+    assert_eq!(emit(&["--shards", "2"]).code, 0);
+    assert_eq!(emit(&["--shards", "2"]).code, 0, "the same again");
+    let array = dir.join("d/slurm/array.sbatch");
+    let edited = std::fs::read_to_string(&array).unwrap().replace("--nodes=1", "--nodes=1 # mine");
+    std::fs::write(&array, &edited).unwrap();
+    let ran = emit(&["--shards", "2"]);
+    assert!(ran.code == 2 && ran.stderr.contains("array.sbatch is there and differs"), "{}", ran.stderr);
+    assert_eq!(emit(&["--shards", "2", "--force"]).code, 0);
+    let text = std::fs::read_to_string(&array).unwrap();
+    assert!(!text.contains("mine") && !text.contains("--force"), "{text}");
+}

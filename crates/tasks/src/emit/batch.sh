@@ -4,6 +4,7 @@
 #     QUEUE=my-queue ROLE=arn:aws:iam::123456789012:role/my-role @SCRIPTS@/submit.sh
 # Submit it again after failures: shards that are finished have nothing to do.
 set -euo pipefail
+: "${QUEUE:?the name of a job queue}" "${ROLE:?the ARN of a role}"
 cd "$(dirname "$0")"
 definition=$(aws batch register-job-definition --cli-input-json "$(sed "s|@ROLE@|$ROLE|" definition.json)" \
     --query jobDefinitionArn --output text)

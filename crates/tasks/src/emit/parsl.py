@@ -7,6 +7,7 @@
 A task that fails runs again up to twice, and goes on where it was.
 """
 
+import os
 import subprocess
 import sys
 
@@ -22,7 +23,7 @@ def provider():
         return SlurmProvider(
             nodes_per_block=1,
             max_blocks=@BLOCKS@,
-            walltime="@TIME@",
+            walltime="@WALLTIME@",
             cores_per_node=@CPUS@,
             mem_per_node=@MEMORYGIB@,
             scheduler_options="""@DIRECTIVES@""",
@@ -31,11 +32,13 @@ def provider():
     return LocalProvider(init_blocks=1, max_blocks=1)
 
 
+if FOLDER:
+    os.chdir(FOLDER)
 config = Config(
     executors=[
         HighThroughputExecutor(
             label="shards",
-            max_workers_per_node=@WORKERS@,
+            max_workers_per_node=1 if "--slurm" in sys.argv else @WORKERS@,
             cores_per_worker=@CPUS@,
             provider=provider(),
         )

@@ -7,6 +7,7 @@
 A task that fails runs again up to twice, and goes on where it was.
 """
 
+import os
 import subprocess
 import sys
 
@@ -70,7 +71,7 @@ def provider():
         return SlurmProvider(
             nodes_per_block=1,
             max_blocks=8,
-            walltime="01:12:00",
+            walltime="09:36:00",
             cores_per_node=1,
             mem_per_node=1,
             scheduler_options="""""",
@@ -79,11 +80,13 @@ def provider():
     return LocalProvider(init_blocks=1, max_blocks=1)
 
 
+if FOLDER:
+    os.chdir(FOLDER)
 config = Config(
     executors=[
         HighThroughputExecutor(
             label="shards",
-            max_workers_per_node=8,
+            max_workers_per_node=1 if "--slurm" in sys.argv else 8,
             cores_per_worker=1,
             provider=provider(),
         )

@@ -1,9 +1,10 @@
 #!/bin/bash
 # injection-manifest build on AWS Batch: an array of 6 children, a shard each, then the merge.
 # Needs a queue, and a role for the containers that may read the inputs and write to s3://survey/injection-manifest-build:
-#     QUEUE=my-queue ROLE=arn:aws:iam::123456789012:role/my-role batch/submit.sh
+#     QUEUE=my-queue ROLE=arn:aws:iam::123456789012:role/my-role injection-manifest-build/batch/submit.sh
 # Submit it again after failures: shards that are finished have nothing to do.
 set -euo pipefail
+: "${QUEUE:?the name of a job queue}" "${ROLE:?the ARN of a role}"
 cd "$(dirname "$0")"
 definition=$(aws batch register-job-definition --cli-input-json "$(sed "s|@ROLE@|$ROLE|" definition.json)" \
     --query jobDefinitionArn --output text)

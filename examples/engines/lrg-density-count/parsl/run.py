@@ -3,10 +3,11 @@
     python lrg-density-count/parsl/run.py            on this machine
     python lrg-density-count/parsl/run.py --slurm    on nodes of a Slurm cluster, one block of them
 
-1436 units in 16 shards, at most 90 in each; about 14 s a unit on its core.
+1436 units in 16 shards, at most 90 in each; about 126 s a unit on its core.
 A task that fails runs again up to twice, and goes on where it was.
 """
 
+import os
 import subprocess
 import sys
 
@@ -70,7 +71,7 @@ def provider():
         return SlurmProvider(
             nodes_per_block=1,
             max_blocks=8,
-            walltime="01:03:00",
+            walltime="18:54:00",
             cores_per_node=1,
             mem_per_node=1,
             scheduler_options="""""",
@@ -79,11 +80,13 @@ def provider():
     return LocalProvider(init_blocks=1, max_blocks=1)
 
 
+if FOLDER:
+    os.chdir(FOLDER)
 config = Config(
     executors=[
         HighThroughputExecutor(
             label="shards",
-            max_workers_per_node=8,
+            max_workers_per_node=1 if "--slurm" in sys.argv else 8,
             cores_per_worker=1,
             provider=provider(),
         )

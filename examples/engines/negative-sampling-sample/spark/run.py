@@ -78,7 +78,8 @@ spark = (
     .getOrCreate()
 )
 spark.sparkContext.addFile(PROGRAM)
-rows = spark.sparkContext.parallelize(range(SHARDS), SHARDS).map(task).collect()
+# As many shards at once as there are partitions, and executors for them.
+rows = spark.sparkContext.parallelize(range(SHARDS), 8).map(task).collect()
 judge(rows)
 program = SparkFiles.get(os.path.basename(PROGRAM))
 os.chmod(program, 0o755)

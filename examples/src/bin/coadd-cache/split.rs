@@ -3,13 +3,15 @@
 use crate::args::{Args, FillArgs, Job as Command, Refused, VerifyArgs, WhatArgs, refused as of_cache};
 use crate::{fill, verify};
 use clap::Parser;
-use coaddkit_cache::{BrickList, BrickState, CacheError, Filled, Verified, write_csv, write_parquet};
+use coaddkit_cache::{
+    BrickList, BrickRecord, BrickState, CacheError, Filled, Verified, write_csv, write_parquet,
+};
 use coaddkit_density::publish;
 use coaddkit_examples::{
     Account, Common, EngineName, Exit, Handed, Needs, OfJob, Outlet, Run, ShardArgs, emit, emitted, refused,
     run_shard,
 };
-use coaddkit_tasks::{Done, Error, ErrorKind, Input, Job, Partial, Plan, RunKey, Shard, about, merge};
+use coaddkit_tasks::{Done, Error, ErrorKind, Input, Job, Partial, Plan, Record, RunKey, Shard, merge};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use std::fmt::{self, Display};
@@ -83,13 +85,18 @@ impl<T: Send + Serialize + DeserializeOwned> Partial for Parts<T> {
 }
 
 /// Groups of bricks that are filled or looked at by a function, and what is to be done again in what it gives.
-struct Groups<W, A> {
+struct Groups<W, A, L> {
     work: W,
     again: A,
+    lacking: L,
 }
 
-impl<T, W, A> Job for Groups<W, A>
+/// The word of groups that ended without bricks that are complete.
+const LACKING: &str = "incomplete";
+
+impl<T, W, A, L> Job for Groups<W, A, L>
 where
+    L: Fn(&T) -> bool + Sync,
     T: Send + Serialize + DeserializeOwned,
     W: Fn(&BrickList) -> Result<T, CacheError> + Sync,
     A: Fn(&T) -> Option<String> + Sync,
@@ -114,8 +121,17 @@ where
         })?;
         match (self.again)(&done) {
             Some(why) => Err(Error::new(ErrorKind::Transient, group, why)),
-            None => Ok(Done::new(Parts(vec![done])).metric("bricks", group.bricks.bricks().len() as f64)),
+            None => {
+                let word = if (self.lacking)(&done) { LACKING } else { "done" };
+                let bricks = group.bricks.bricks().len() as f64;
+                Ok(Done::new(Parts(vec![done])).word(word).metric("bricks", bricks))
+            }
         }
+    }
+
+    /// What was lacking may have come.
+    fn is_current(&self, _: &Group, record: &Record) -> bool {
+        record.word != LACKING
     }
 }
 
@@ -134,7 +150,7 @@ fn plan(
     );
     let plan = Plan::new(groups, key.map_err(|e| refused(&e))?).map_err(|e| refused(&e))?;
     let args: Vec<String> = std::env::args().skip(1).collect();
-    Ok(plan.about(json!({"args": args})))
+    Ok(plan.about(json!({"program": "coadd-cache", "args": args})))
 }
 
 fn digest(bricks: &BrickList) -> String {
@@ -158,7 +174,11 @@ pub fn fill_shard(args: &FillArgs, shard: Shard, out: &Path, run: &mut Run) -> R
         let cut = (filled.report.counts.cancelled > 0).then(|| "interrupted".to_owned());
         filled.report.stopped.as_ref().map(ToString::to_string).or(cut).or_else(unread)
     };
-    let job = Groups { work: |bricks: &BrickList| fill::work(args, &ready, bricks, Vec::new(), &()), again };
+    let job = Groups {
+        work: |bricks: &BrickList| fill::work(args, &ready, bricks, Vec::new(), &()),
+        again,
+        lacking: |filled: &Filled| !filled.records.iter().all(BrickRecord::is_complete),
+    };
     let common = &args.common;
     common.on_threads(|| run_shard(&job, &plan, (&account, shard), ("groups of bricks", 1), (common, run)))
 }
@@ -172,12 +192,15 @@ pub fn verify_shard(args: &VerifyArgs, shard: Shard, out: &Path, run: &mut Run) 
     let plan = plan(&report.what, &bricks, args.group.group, "verify", json!({"level": level.name()}))?;
     let verify = coaddkit_cache::Verify::new(files, level);
     let again = |found: &Verified| {
-        let damaged =
-            |record: &coaddkit_cache::BrickRecord| found.problems.iter().any(|p| p.brick == record.brick);
+        let damaged = |record: &BrickRecord| found.problems.iter().any(|p| p.brick == record.brick);
         let unread = found.records.iter().find(|r| r.state == BrickState::Failed && !damaged(r));
         unread.map(|record| format!("{}: {}", record.brick, record.error.as_deref().unwrap_or("failed")))
     };
-    let job = Groups { work: |bricks: &BrickList| verify.look(&cache, bricks, &|_| {}), again };
+    let job = Groups {
+        work: |bricks: &BrickList| verify.look(&cache, bricks, &|_| {}),
+        again,
+        lacking: |found: &Verified| !found.records.iter().all(BrickRecord::is_complete),
+    };
     let common = &report.common;
     common.on_threads(|| run_shard(&job, &plan, (&account, shard), ("groups of bricks", 1), (common, run)))
 }
@@ -199,7 +222,7 @@ pub fn merge_shards(args: &MergeArgs) -> Exit {
     let (run, common) = (Run::start("coadd-cache merge"), &args.common);
     let ready = || {
         let account = Account::at(&args.parts, false)?;
-        let about = about(account.place()).map_err(|e| refused(&e))?;
+        let about = account.about("coadd-cache")?;
         let words: Option<Vec<String>> = serde_json::from_value(about["args"].clone()).ok();
         let words = words.into_iter().flatten();
         let given = Args::try_parse_from(std::iter::once("coadd-cache".to_owned()).chain(words));
@@ -248,7 +271,7 @@ fn parts<T: Send + Serialize + DeserializeOwned>(account: &Account) -> Result<Ve
     }
 }
 
-fn manifest(args: &MergeArgs, records: &[coaddkit_cache::BrickRecord]) -> Result<(), Refused> {
+fn manifest(args: &MergeArgs, records: &[BrickRecord]) -> Result<(), Refused> {
     let Some(out) = &args.out else { return Ok(()) };
     let outlet = Outlet::at(out)?;
     let path = outlet.path();

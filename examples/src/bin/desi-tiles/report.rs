@@ -80,7 +80,7 @@ fn goals(totals: &Totals, zero_share: Option<(f64, f64)>) -> Vec<Vec<String>> {
             "batches without a failure",
             "> 90 %".to_owned(),
             Table::percent(totals.clean as u64, totals.batches as u64),
-            some.then_some(10 * totals.clean > 9 * totals.batches),
+            (totals.batches > 0).then_some(10 * totals.clean > 9 * totals.batches),
         ),
         row(
             "pixels that failed",

@@ -150,6 +150,10 @@ fn go(args: &Args, run: &mut Run) -> Result<Exit, Refused> {
     let (cut, zero_share) = args.check()?;
     let shard = args.shards.asked()?.unwrap_or_default();
     let (pixels, digest) = args.which.read()?;
+    let source = &args.which.source;
+    if !source.contains("://") && !Path::new(source).is_dir() {
+        return Err((Exit::Missing, format!("--source {source}: there is no such folder")));
+    }
     let imported = match &args.completed {
         Some(file) => completed::read(file, &pixels, run)?,
         None => Default::default(),
@@ -242,7 +246,8 @@ fn plan(args: &Args, source: &str, pixels: Vec<Pixel>, digest: String) -> Result
     };
     let key = RunKey::new().code(env!("CARGO_PKG_VERSION")).input("inventory", digest);
     let key = key.config(&config).map_err(|e| refused(&e))?;
-    Plan::new(pixels, key).map_err(|e| refused(&e))
+    let plan = Plan::new(pixels, key).map_err(|e| refused(&e))?;
+    Ok(plan.about(json!({"program": "desi-tiles"})))
 }
 
 fn setting(args: &Args, source: &str, shard: Shard) -> Vec<(String, String)> {

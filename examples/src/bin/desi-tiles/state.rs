@@ -82,6 +82,9 @@ pub fn verify(args: &Args) -> Exit {
         Ok(place) => place,
         Err((exit, why)) => return run.refuse(&args.common, exit, &why),
     };
+    if let Err((exit, why)) = place.about("desi-tiles") {
+        return run.refuse(&args.common, exit, &why);
+    }
     let folder = place.folder();
     let products = products(folder);
     let found = status(place.place()).and_then(|stand| {
@@ -187,6 +190,7 @@ pub fn merge_shards(args: &MergeArgs) -> Exit {
         let usage = |why| (Exit::Usage, format!("--out {}: {why}", args.out.display()));
         new_file(&outlet.path().to_string_lossy()).map_err(usage)?;
         let place = Place::at(&args.folder, false)?;
+        place.about("desi-tiles")?;
         let merged = merge::<Lacking>(place.place()).map_err(|e| refused(&e))?;
         Ok((outlet, place, merged))
     };

@@ -86,7 +86,9 @@ pub fn run(args: &Args, shard: Shard, run: &mut Run) -> Result<Exit, Refused> {
     let key = RunKey::new().code(env!("CARGO_PKG_VERSION")).input("stage", building.fingerprint());
     let key = key.config(&json!({"csv": args.csv})).map_err(|e| refused(&e))?;
     let names = build.experiments().map_err(|e| of_error(&e))?;
-    let plan = Plan::new(names, key).map_err(|e| refused(&e))?.about(json!(told));
+    let plan = Plan::new(names, key)
+        .map_err(|e| refused(&e))?
+        .about(json!({"program": "injection-manifest", "args": told}));
     let common = &args.common;
     common.on_threads(|| {
         let job = Experiments {
@@ -122,12 +124,13 @@ pub fn merge_shards(args: &MergeArgs) -> Exit {
 
 fn finish(parts: &Path, common: &Common, run: &mut Run) -> Result<Exit, Refused> {
     let account = Account::at(parts, false)?;
+    let about = account.about("injection-manifest")?;
     let merged = merge::<()>(account.place()).map_err(|e| refused(&e))?;
     if let Some(failed) = merged.status.failures.first() {
         let exit = Exit::of_code(merged.status.exit_code());
         return Err((exit, format!("not written: {}", failed.reason.as_deref().unwrap_or_default())));
     }
-    let told: Told = serde_json::from_value(merged.about)
+    let told: Told = serde_json::from_value(about["args"].clone())
         .map_err(|e| (Exit::BadData, format!("{}: {e}", parts.display())))?;
     // Of a bucket: the stage ends where its experiments are.
     let outputs = merged.status.settled.iter().map(|record| &record.outputs[..]);

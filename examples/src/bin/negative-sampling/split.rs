@@ -6,7 +6,7 @@ use coaddkit_examples::{
     run_shard, task_error,
 };
 use coaddkit_manifest::negatives::{Drawing, Pooling, Ranked, SweepReport};
-use coaddkit_tasks::{Done, Error, Input, Job, Merged, Output, Partial, Plan, RunKey, Shard, about, merge};
+use coaddkit_tasks::{Done, Error, Input, Job, Merged, Output, Partial, Plan, RunKey, Shard, merge};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use std::fmt::{self, Display};
@@ -68,7 +68,7 @@ pub fn pool_shard(args: &pool::Args, shard: Shard, run: &mut Run) -> Result<Exit
     let units = files.iter().map(|path| path.to_string_lossy().into_owned());
     let plan = Plan::new(units, key)
         .map_err(|e| refused(&e))?
-        .about(json!({"job": "pool", "args": args.told(files.clone())}));
+        .about(json!({"program": "negative-sampling", "job": "pool", "args": args.told(files.clone())}));
     let job = Sweeps { pooling, out: account.folder().to_owned() };
     let common = &args.common;
     common
@@ -127,7 +127,7 @@ pub fn sample_shard(args: &sample::Args, shard: Shard, run: &mut Run) -> Result<
         args.draw().and_then(|draw| draw.prepare(&args.pool, &args.positives)).map_err(|e| of_error(&e))?;
     let key = RunKey::new().code(env!("CARGO_PKG_VERSION")).input("sample", drawing.fingerprint());
     let plan = Plan::new(parts(drawing.files().len()), key).map_err(|e| refused(&e))?;
-    let plan = plan.about(json!({"job": "sample", "args": args.told()}));
+    let plan = plan.about(json!({"program": "negative-sampling", "job": "sample", "args": args.told()}));
     let common = &args.common;
     let job = Rank(drawing);
     // Ranking has threads of its own.
@@ -160,11 +160,11 @@ pub fn merge_shards(args: &MergeArgs) -> Exit {
     let mut run = Run::start("negative-sampling merge");
     let common = &args.common;
     let merged = Account::at(&args.parts, false).and_then(|account| {
-        let about = about(account.place()).map_err(|e| refused(&e))?;
+        let about = account.about("negative-sampling")?;
         match (about["job"].as_str(), &args.out) {
             (Some("pool"), None) => finish_pool(&account, args, &mut run),
             (Some("pool"), Some(_)) => {
-                Err((Exit::Usage, "a pool lies where its parts are; leave --out out".to_owned()))
+                Err((Exit::Usage, "a pool lies where its parts are: no --out".to_owned()))
             }
             (Some("sample"), Some(out)) => finish_sample(&account, out, common, &mut run),
             (Some("sample"), None) => Err((Exit::Usage, "where does the sample go? --out FILE".to_owned())),
