@@ -4,7 +4,9 @@ use crate::split::{EmitArgs, GroupArgs, MergeArgs};
 use clap::{Parser, Subcommand};
 use coaddkit_cache::{Band, BrickList, BrickListError, CacheError, CoaddCache, FileSet, Thresholds};
 pub use coaddkit_examples::Refused;
-use coaddkit_examples::{Common, Depth, Exit, MoveArgs, StatusArgs, destination, exit_of_error, folder};
+use coaddkit_examples::{
+    Common, Depth, Exit, MoveArgs, StatusArgs, destination, exit_of_error, folder, is_remote, read_file,
+};
 use coaddkit_sky::BrickName;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -43,7 +45,7 @@ pub enum Job {
 /// Which files of which bricks, and where.
 #[derive(clap::Args, Clone, Debug, Serialize)]
 pub struct WhatArgs {
-    /// Brick names with commas between them, or a file: FITS or CSV with a column brickname, or a name a line
+    /// Brick names with commas between them, or a file, here or elsewhere: FITS or CSV with a column brickname, or a name a line
     #[arg(long, value_name = "FILE|NAME,…")]
     pub bricks: String,
     /// The cache: a folder, or s3://bucket/prefix
@@ -173,10 +175,22 @@ impl WhatArgs {
         if names {
             return BrickList::named(&self.bricks).map_err(|e| (Exit::Usage, format!("--{e}")));
         }
-        BrickList::read(path).map_err(|e| {
-            let exit = if matches!(e, BrickListError::Read { .. }) { Exit::Missing } else { Exit::BadData };
-            (exit, e.to_string())
-        })
+        let read = |path: &Path| {
+            BrickList::read(path).map_err(|e| {
+                let exit =
+                    if matches!(e, BrickListError::Read { .. }) { Exit::Missing } else { Exit::BadData };
+                (exit, e.to_string())
+            })
+        };
+        if !is_remote(path) {
+            return read(path);
+        }
+        // Readers of tables go by the name of the file.
+        let transient = |e: std::io::Error| (Exit::Transient, e.to_string());
+        let (bytes, dir) = (read_file(path, false)?, tempfile::tempdir().map_err(transient)?);
+        let file = dir.path().join(path.file_name().unwrap_or_default());
+        std::fs::write(&file, bytes).map_err(transient)?;
+        read(&file)
     }
 
     pub fn files(&self) -> Result<FileSet, Refused> {

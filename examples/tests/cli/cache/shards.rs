@@ -124,6 +124,21 @@ fn a_verification_is_that_of_one_process() {
 }
 
 #[test]
+fn lists_of_bricks_may_be_elsewhere() {
+    let (tree, dir) = (whole(), tempfile::tempdir().unwrap());
+    let origin = serve(&tree);
+    origin.put("lists/bricks.csv", format!("brickname\n{}\n", names(&tree).replace(',', "\n")));
+    let (list, none, source) = (origin.url("lists/bricks.csv"), origin.url("lists/none.csv"), origin.base());
+    let fill = |bricks: &str| {
+        let args = ["fill", "--bricks", bricks, "--source", &source, "--cache", "cache", "--json"];
+        run(COADD_CACHE, &args, dir.path())
+    };
+    let ran = fill(&list);
+    assert_eq!((ran.code, &ran.report()["counts"]["complete"]), (0, &3.into()), "{}", ran.stderr);
+    assert_eq!(fill(&none).code, 66);
+}
+
+#[test]
 fn what_is_half_said_is_refused() {
     let (tree, dir) = (whole(), tempfile::tempdir().unwrap());
     let origin = serve(&tree);
