@@ -103,6 +103,10 @@ pub fn cache() -> Outcome {
 fn look_at_cache(python: &Path) -> Result<(), String> {
     let dir = files::scratch("cache").map_err(|e| e.to_string())?;
     let (tree, work) = (dir.join("tree"), dir.join("work"));
+    // A cache of an earlier run would be found complete.
+    for old in [&tree, &work].into_iter().filter(|old| old.exists()) {
+        fs::remove_dir_all(old).map_err(|e| e.to_string())?;
+    }
     fs::create_dir_all(&work).map_err(|e| e.to_string())?;
     CoaddTree::miniature(1).with_psfsize().write(&tree).map_err(|e| e.to_string())?;
     let mut command = tools::command(python);

@@ -30,7 +30,7 @@ impl Ranking {
     ///
     /// # Errors
     ///
-    /// [`ErrorClass::Usage`] for Spark's order and a seed that does not fit its 32 bits.
+    /// [`ErrorClass::Usage`](crate::ErrorClass::Usage) for Spark's order and a seed that does not fit its 32 bits.
     ///
     /// # Examples
     ///
