@@ -131,6 +131,8 @@ impl Reading {
             Line::Ended(record) => {
                 let trace = self.units.entry(record.unit.clone()).or_default();
                 trace.open = 0;
+                // What came from a store has no line of its beginning.
+                trace.begun = trace.begun.max(record.attempt);
                 trace.ended = Some(record);
             }
         }

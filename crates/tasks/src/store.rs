@@ -273,8 +273,9 @@ fn take(
         let better = match (&own.ended, &trace.ended) {
             (_, None) => false,
             (None, Some(_)) => true,
+            // Of two that are done the later one counts: its input may have been another.
             (Some(own), Some(other)) => {
-                !own.state.is_settled() && (other.state.is_settled() || other.attempt > own.attempt)
+                (other.state.is_settled(), other.attempt) > (own.state.is_settled(), own.attempt)
             }
         };
         if let Some(record) = trace.ended.filter(|_| better) {
@@ -418,6 +419,9 @@ impl Share {
             parts.into_iter().filter(|(_, of)| *of == shard).map(|(name, _)| name).collect();
         let (mut ledger, reading) = Ledger::open(folder, shard, &plan.digest)?;
         let mut known = reading.units;
+        if force {
+            earlier.iter().try_for_each(|name| store.delete(name))?;
+        }
         for name in earlier.iter().filter(|_| !force) {
             // What is damaged or of another run is done again.
             if let Some(bytes) = store.get(name)?

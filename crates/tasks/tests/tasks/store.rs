@@ -268,3 +268,34 @@ fn a_plan_of_which_nothing_is_done_gives_way_there_too() {
     }
     assert_eq!(merge::<Names>(&Machine::new(&store).place).unwrap().partial.0, names(6));
 }
+
+/// A job whose inputs have changed: what it gives from now on counts, also beside the account of the machine before.
+#[test]
+fn of_two_accounts_the_later_one_counts() {
+    struct Changed;
+    impl coaddkit_tasks::Job for Changed {
+        type Unit = String;
+        type Partial = Names;
+        fn inputs(&self, _: &String) -> Vec<coaddkit_tasks::Input> {
+            Vec::new()
+        }
+        fn run(&self, unit: &String) -> Result<Done<Names>, Error> {
+            Ok(Done::new(Names(vec![format!("{unit} anew")])))
+        }
+        fn is_current(&self, _: &String, _: &coaddkit_tasks::Record) -> bool {
+            false
+        }
+    }
+    let plan = plan(3);
+    for _ in 0..6 {
+        let store = Arc::new(Memory::default());
+        Machine::new(&store).runner(0, 1).run(&Does(named), &plan, &()).unwrap();
+        let before = store.objects.lock().unwrap().clone();
+        Machine::new(&store).runner(0, 1).run(&Changed, &plan, &()).unwrap();
+        // The machine vanished before it took the other account away; names decide which is read first.
+        store.objects.lock().unwrap().extend(before);
+        assert_eq!(store.parts().len(), 2);
+        let merged = merge::<Names>(&Machine::new(&store).place).unwrap().partial.0;
+        assert_eq!(merged, ["u0000 anew", "u0001 anew", "u0002 anew"]);
+    }
+}
